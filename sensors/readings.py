@@ -1,0 +1,65 @@
+"""What a sensor says: the vocabulary of readings, and the one way in which they leave a sensor.
+
+A reading is a change that was seen (pressed, smoke, line cut, camera lost), never a decision about what
+it means: that is `edge`'s business. A sensor emits a reading when its state changes, and nothing in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """The kind of device that a reading comes from."""
+
+    PANIC_BUTTON = "panic-button"
+    SMOKE_DETECTOR = "smoke-detector"
+    SMOKE_SENSOR = "smoke-sensor"
+    TAMPER_LOOP = "tamper-loop"
+    CAMERA = "camera"
+
+
+class State(StrEnum):
+    """What a device says about itself or the world.
+
+    Which states which source uses: panic button NORMAL, PRESSED, STUCK, FAULT; smoke NORMAL, WARMING_UP,
+    ALARM, FAULT; tamper loop NORMAL, ALARM, OPEN, SHORT, FAULT; camera NORMAL, LOST.
+    """
+
+    NORMAL = "normal"
+    PRESSED = "pressed"
+    STUCK = "stuck"
+    WARMING_UP = "warming-up"
+    ALARM = "alarm"
+    OPEN = "open"
+    SHORT = "short"
+    FAULT = "fault"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One change that one device saw.
+
+    Attributes:
+        source: The kind of device.
+        device: The device's configured name, unique in the node.
+        state: What it says now.
+        at_ns: When it was seen, in nanoseconds of ``time.monotonic_ns()``: only differences mean anything.
+        detail: A sentence for people where the state alone does not say enough (faults); else empty.
+        value: The measured value behind the state where there is one, as a fraction of full scale 0..1.
+    """
+
+    source: Source
+    device: str
+    state: State
+    at_ns: int
+    detail: str = ""
+    value: float | None = None
+
+
+Emit = Callable[[Reading], None]
+"""Where readings go. Called from a GPIO library's own thread too: it has to be cheap, thread-safe and must
+not raise. ``queue.SimpleQueue().put`` is all three."""
