@@ -1,0 +1,40 @@
+"""What can go wrong between a message and its delivery; one root, so that a caller can catch all of it.
+
+The tree::
+
+    SyncError
+    ├── MessageError (ValueError)            a message that no outbox may accept and no subscriber could read
+    ├── WakeError (OSError)                  the wake-up socket cannot be opened
+    └── OutboxError
+        ├── OutboxUnavailable (OSError)      the disk refuses, and this class is not kept in memory
+        │   └── OutboxFull                   it is at its limit and holds nothing less important to drop
+        └── OutboxClosed (RuntimeError)      the outbox was used after close()
+"""
+
+
+class SyncError(Exception):
+    """Root of everything that `sync` raises on purpose."""
+
+
+class MessageError(SyncError, ValueError):
+    """The message itself is wrong: a topic with a wildcard, data that is not JSON, a field that is empty."""
+
+
+class WakeError(SyncError, OSError):
+    """The wake-up socket cannot be opened at the given path."""
+
+
+class OutboxError(SyncError):
+    """Root of what the outbox raises."""
+
+
+class OutboxUnavailable(OutboxError, OSError):  # noqa: N818 - the name says the state that the outbox is in
+    """The disk refuses (full, read-only, broken) and the message's class is not held in memory."""
+
+
+class OutboxFull(OutboxUnavailable):
+    """The outbox is at its limit and holds nothing of the message's class or below that could make room."""
+
+
+class OutboxClosed(OutboxError, RuntimeError):  # noqa: N818 - the name says the state that the outbox is in
+    """The outbox was used after `close()`."""

@@ -1,0 +1,201 @@
+"""What a message is: how it is handed over, how it is stored, and how it looks on the wire.
+
+`Message` is what a caller gives to the outbox, `Row` is what the outbox keeps (the same with a place in the
+order and three times), `render()` makes the bytes that travel: CloudEvents 1.0 in structured JSON.
+
+Sources: CloudEvents 1.0.2 (attribute names, types and their limits), its JSON event format, RFC 3339 for
+`time`, MQTT 5.0 sections 1.5.4 and 4.7 for topic names.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from uuid import UUID
+
+from sync.clock import Clock, ClockQuality
+from sync.errors import MessageError
+
+CLASS_SHIFT = 56
+"""A row's key is its class above this bit and its arrival number below it."""
+
+DELAYED_AFTER_MS = 10_000
+"""A message that is older than this when it is sent says so."""
+
+MAX_INTEGER = 2**31 - 1
+"""The largest Integer that CloudEvents allows in an attribute."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MAX_TOPIC_BYTES = 65_535
+
+
+class MessageClass(IntEnum):
+    """What a message is worth: the lower the number, the earlier it is sent and the later it is dropped."""
+
+    LIFE_SAFETY = 0
+    """Panic and smoke: never dropped, accepted above every quota."""
+    SECURITY = 1
+    """Alerts that somebody should look at: durable when accepted, like life-safety."""
+    EVIDENCE = 2
+    """Pictures and announcements of files."""
+    EVENT = 3
+    """Worth keeping, not worth waking anyone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One thing to tell, complete but for its place in the order.
+
+    Attributes:
+        id: UUIDv7; the same id always means the same message.
+        topic: the full MQTT topic.
+        cls: what it is worth.
+        type: CloudEvents type, reverse DNS: "vn.tuquan.alert.panic".
+        source: CloudEvents source, a URI reference: "/tuquan/{commune}/{node}".
+        subject: what it is about within the source (a device's name); "" leaves the attribute out.
+        data: a JSON object.
+        expires_s: seconds after which nobody wants it any more; None: never.
+        dataschema: URI of the JSON Schema of `data`; "" leaves the attribute out.
+
+    Raises:
+        MessageError: a field breaks a rule of MQTT or CloudEvents.
+    """
+
+    id: UUID
+    topic: str
+    cls: MessageClass
+    type: str
+    source: str
+    subject: str
+    data: Mapping[str, object]
+    expires_s: int | None = None
+    dataschema: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("topic", "type", "source"):
+            if not getattr(self, name):
+                raise MessageError(f"A message needs a {name}; it is empty.")
+        for name in ("topic", "type", "source", "subject", "dataschema"):
+            _check_text(name, getattr(self, name))
+        if "+" in self.topic or "#" in self.topic or len(self.topic.encode()) > _MAX_TOPIC_BYTES:
+            raise MessageError(f"{self.topic!r} is no topic to send to: no + or #, at most 65535 bytes.")
+        if self.expires_s is not None and self.expires_s <= 0:
+            raise MessageError(f"expires_s is {self.expires_s}; give seconds above 0, or None for never.")
+
+    def encoded_data(self) -> str:
+        """`data` as compact JSON text.
+
+        Raises:
+            MessageError: `data` is not an object that JSON and UTF-8 can express.
+        """
+        try:
+            text = json.dumps(dict(self.data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise MessageError(
+                f"The data of a message to {self.topic} cannot be written as JSON: {error}."
+            ) from error
+        return text
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuse what CloudEvents forbids in a String: control characters, surrogates, non-characters."""
+    if _FORBIDDEN.search(value):
+        raise MessageError(
+            f"The {name} {value!r} contains a control character or one that is not in Unicode."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A message as the outbox keeps it.
+
+    Attributes:
+        key: place in the sending order; class in the bits from `CLASS_SHIFT` up, arrival number below.
+        seq: counts from 1 per `boot_id`; a subscriber sees by a gap that something is missing.
+        boot_id: the start of the machine in which it was put.
+        wall_us: wall time of the put, microseconds since 1970 in UTC.
+        mono_us: monotonic time of the put, microseconds since that start of the machine.
+        clock: how far `wall_us` could be trusted then.
+        data: JSON text.
+        held: True while it exists in memory only, because the disk refused.
+    """
+
+    key: int
+    seq: int
+    id: UUID
+    boot_id: UUID
+    wall_us: int
+    mono_us: int
+    clock: ClockQuality
+    topic: str
+    type: str
+    source: str
+    subject: str
+    data: str = field(repr=False)
+    expires_s: int | None = None
+    dataschema: str = ""
+    held: bool = False
+
+    @property
+    def cls(self) -> MessageClass:
+        """The message's class, as the key says it."""
+        return MessageClass(self.key >> CLASS_SHIFT)
+
+    def age_ms(self, clock: Clock) -> int | None:
+        """Milliseconds since the put, by monotonic time; None when the machine was started again since."""
+        if clock.boot_id != self.boot_id:
+            return None
+        return max(0, clock.monotonic_us() - self.mono_us) // 1000
+
+    def remaining_s(self, clock: Clock) -> int | None:
+        """Whole seconds until it expires, 0 when it has; None when it never does or the age is not known."""
+        age_ms = self.age_ms(clock)
+        if self.expires_s is None or age_ms is None:
+            return None
+        return max(0, self.expires_s - age_ms // 1000)
+
+
+def render(row: Row, clock: Clock) -> bytes:
+    """The message as it travels: one CloudEvents 1.0 JSON object in UTF-8.
+
+    Extension attributes: `bootid` and `seq` (gaps are visible), `clock` (how far `time` can be trusted),
+    `delayed` (older than 10 s when sent, or put before the machine's last start) and, when that is true and
+    the age is known, `delayms`.
+    """
+    attributes: dict[str, object] = {
+        "specversion": "1.0",
+        "id": str(row.id),
+        "source": row.source,
+        "type": row.type,
+        "time": utc_text(row.wall_us),
+        "datacontenttype": "application/json",
+        "bootid": str(row.boot_id),
+        "seq": row.seq,
+        "clock": row.clock.value,
+    }
+    if row.subject:
+        attributes["subject"] = row.subject
+    if row.dataschema:
+        attributes["dataschema"] = row.dataschema
+    attributes |= _delay(row.age_ms(clock))
+    head = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
+    return f'{head[:-1]},"data":{row.data}}}'.encode()
+
+
+def _delay(age_ms: int | None) -> dict[str, object]:
+    """The two attributes that say how late a message is."""
+    if age_ms is None:
+        return {"delayed": True}
+    if age_ms <= DELAYED_AFTER_MS:
+        return {"delayed": False}
+    return {"delayed": True, "delayms": min(age_ms, MAX_INTEGER)}
+
+
+def utc_text(wall_us: int) -> str:
+    """RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:00.000Z."""
+    moment = _EPOCH + timedelta(microseconds=wall_us)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
