@@ -1,0 +1,62 @@
+"""What a node's configuration says about detection.
+
+This module owns `DetectorSettings`, the section that the node's configuration reader fills in. It imports
+nothing heavy, so that a configuration can be checked on a machine without an interpreter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSettings:
+    """Which model looks at the pictures, and how."""
+
+    model: str = field(
+        default="ssd-mobilenet-v2-coco",
+        metadata={
+            "help": "The detection model, by its name in the manifest (tuquan model info lists them).",
+            "example": "ssd-mobilenet-v2-openimages",
+        },
+    )
+    directory: Path = field(
+        default=Path("/var/lib/tuquan/models"),
+        metadata={"help": "The folder that holds the model files; tuquan model fetch puts them there."},
+    )
+    threads: int = field(
+        default=1,
+        metadata={
+            "help": "Processor cores that the model may use; leave one for the camera and the alarm.",
+            "min": 1,
+            "max": 16,
+        },
+    )
+    runtime: str = field(
+        default="auto",
+        metadata={
+            "help": "The TFLite interpreter; auto takes the first of the others that is installed.",
+            "choices": ("auto", "ai_edge_litert", "tflite_runtime"),
+        },
+    )
+    min_score: float = field(
+        default=0.5,
+        metadata={
+            "help": "Detections below this confidence are ignored; 0.35 suits ssd-mobilenet-v2-openimages.",
+            "min": 0.05,
+            "max": 0.95,
+        },
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the values taken together, as field and sentence."""
+        known = load_manifest().models
+        if self.model not in known:
+            yield "model", f"There is no model called {self.model!r}. Choose one of: {', '.join(known)}."
