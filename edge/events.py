@@ -1,0 +1,465 @@
+"""Owns the vocabulary on the wire: what an alert, an event, a status and a health report consist of.
+
+The words are those of the Common Alerting Protocol (OASIS CAP 1.2), so that an authority's systems can map
+them without a meeting; the clause is named beside each. Everything here is data: frozen dataclasses that turn
+into JSON's own types (``to_data``) and back (``from_data``, strict, but unknown extra fields are ignored).
+
+Two kinds of id must not be mixed up. One *incident* (a press, a fire, someone in the yard) has one
+``incident`` id, the same over its Alert, its Updates and its Cancel. Every *message* about it has its own
+CloudEvents ``id`` (a UUIDv7), by which receivers drop duplicates. Neither is ever used again.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Self, TypeAlias
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from edge.errors import EventError
+from edge.wire import decode, encode, word
+from sensors.readings import State
+from sync.clock import ClockQuality
+
+
+def new_id() -> UUID:
+    """A new id for a message or an incident: UUIDv7 (RFC 9562, 5.7), so that ids sort by time of birth."""
+    return UUID(int=uuid7().int)
+
+
+class AlertKind(StrEnum):
+    """What an alert is about; the last level of its topic."""
+
+    PANIC = "panic"
+    SMOKE = "smoke"
+    TAMPER = "tamper"
+    LINE_FAULT = "line-fault"
+    DEVICE_FAULT = "device-fault"
+    INTRUSION = "intrusion"
+
+
+class EventKind(StrEnum):
+    """What is worth keeping, not worth waking anyone; the last level of its topic."""
+
+    SENSOR_STATE = "sensor-state"
+
+
+class MsgType(StrEnum):
+    """CAP 1.2, 3.2.1 <msgType>: the first message of an incident, a later one, or its withdrawal."""
+
+    ALERT = "Alert"
+    UPDATE = "Update"
+    CANCEL = "Cancel"
+
+
+class Status(StrEnum):
+    """CAP 1.2, 3.2.1 <status>: only Actual is to be acted on."""
+
+    ACTUAL = "Actual"
+    EXERCISE = "Exercise"
+    TEST = "Test"
+
+
+class Category(StrEnum):
+    """CAP 1.2, 3.2.2 <category>, the ones that a node can use."""
+
+    SAFETY = "Safety"
+    SECURITY = "Security"
+    RESCUE = "Rescue"
+    FIRE = "Fire"
+    HEALTH = "Health"
+    TRANSPORT = "Transport"
+    INFRA = "Infra"
+    OTHER = "Other"
+
+
+class Urgency(StrEnum):
+    """CAP 1.2, 3.2.2 <urgency>: when somebody should act."""
+
+    IMMEDIATE = "Immediate"
+    EXPECTED = "Expected"
+    FUTURE = "Future"
+    PAST = "Past"
+    UNKNOWN = "Unknown"
+
+
+class Severity(StrEnum):
+    """CAP 1.2, 3.2.2 <severity>: how great the threat to life or property is."""
+
+    EXTREME = "Extreme"
+    SEVERE = "Severe"
+    MODERATE = "Moderate"
+    MINOR = "Minor"
+    UNKNOWN = "Unknown"
+
+
+class Certainty(StrEnum):
+    """CAP 1.2, 3.2.2 <certainty>: Observed, Likely (above 50 %), Possible (below it) and so on."""
+
+    OBSERVED = "Observed"
+    LIKELY = "Likely"
+    POSSIBLE = "Possible"
+    UNLIKELY = "Unlikely"
+    UNKNOWN = "Unknown"
+
+
+class Language(StrEnum):
+    """A language in which the node speaks to people."""
+
+    VI = "vi"
+    EN = "en"
+
+
+class NodeState(StrEnum):
+    """How a node is; ``offline`` is what the broker publishes for a node that is gone."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """How an alert weighs: the four words by which CAP sorts alerts."""
+
+    category: Category
+    urgency: Urgency
+    severity: Severity
+    certainty: Certainty
+
+
+WEIGHTS: Final[dict[AlertKind, Weight]] = {
+    # Clauses: CAP 1.2, 3.2.2. Severe is its second highest word; a press says so first hand: Observed.
+    AlertKind.PANIC: Weight(
+        category=Category.SECURITY,
+        urgency=Urgency.IMMEDIATE,
+        severity=Severity.SEVERE,
+        certainty=Certainty.OBSERVED,
+    ),
+    # One detector without a second witness: Likely, not Observed.
+    AlertKind.SMOKE: Weight(
+        category=Category.FIRE,
+        urgency=Urgency.IMMEDIATE,
+        severity=Severity.SEVERE,
+        certainty=Certainty.LIKELY,
+    ),
+    AlertKind.TAMPER: Weight(
+        category=Category.SECURITY,
+        urgency=Urgency.IMMEDIATE,
+        severity=Severity.MODERATE,
+        certainty=Certainty.LIKELY,
+    ),
+    # Expected asks for somebody within the hour: meanwhile the line protects nobody.
+    AlertKind.LINE_FAULT: Weight(
+        category=Category.INFRA,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MODERATE,
+        certainty=Certainty.OBSERVED,
+    ),
+    AlertKind.DEVICE_FAULT: Weight(
+        category=Category.INFRA,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MINOR,
+        certainty=Certainty.OBSERVED,
+    ),
+    AlertKind.INTRUSION: Weight(
+        category=Category.SECURITY,
+        urgency=Urgency.IMMEDIATE,
+        severity=Severity.MODERATE,
+        certainty=Certainty.LIKELY,
+    ),
+}
+"""What each kind weighs unless its raiser knows better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """Where the node hangs (CAP 1.2, 3.2.4 <area>)."""
+
+    place: str = field(metadata=word("The place in words that a patrol finds, such as a gate or a stall."))
+    latitude: float = field(metadata=word("Degrees north, WGS 84.", ge=-90, le=90))
+    longitude: float = field(metadata=word("Degrees east, WGS 84.", ge=-180, le=180))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """One line that says what happened and where (CAP 1.2, 3.2.2 <headline>), in both languages."""
+
+    vi: str = field(metadata=word("In Vietnamese."))
+    en: str = field(metadata=word("In English."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody to call about this alert (CAP 1.2, 3.2.2 <contact>)."""
+
+    name: str = field(metadata=word("Who answers."))
+    phone: str = field(metadata=word("The number to dial."))
+    role: str = field(default="", metadata=word("What they are in the neighbourhood."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureBox:
+    """Where something is in the picture, as fractions of its height and width from the top left corner."""
+
+    top: float = field(metadata=word("Upper edge.", ge=0, le=1))
+    left: float = field(metadata=word("Left edge.", ge=0, le=1))
+    bottom: float = field(metadata=word("Lower edge.", ge=0, le=1))
+    right: float = field(metadata=word("Right edge.", ge=0, le=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanicDetails:
+    """What a panic press adds."""
+
+    covert: bool = field(
+        default=False,
+        metadata=word("The node shows and sounds nothing: do not call back, approach with care."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeDetails:
+    """What a smoke alarm adds."""
+
+    level: float | None = field(
+        default=None, metadata=word("What an analog sensor reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TamperDetails:
+    """What an opened or moved enclosure adds."""
+
+    level: float | None = field(
+        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineFaultDetails:
+    """What a broken supervised line adds."""
+
+    code: str = field(metadata=word("``open`` (the line is cut) or ``short`` (its wires touch)."))
+    level: float | None = field(
+        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFaultDetails:
+    """What a part that no longer does its work adds."""
+
+    code: str = field(metadata=word("Which fault, one word: ``stuck``, ``lost``, ``fault``, ``full`` …"))
+    text: str = field(default="", metadata=word("A sentence for people that says more."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntrusionDetails:
+    """What a sighting adds."""
+
+    label: str = field(metadata=word("What the model calls it, such as ``person``."))
+    score: float = field(metadata=word("How sure the model is of the surest one.", ge=0, le=1))
+    box: PictureBox = field(metadata=word("Where the surest one is in the picture."))
+    count: int = field(default=1, metadata=word("How many are in view.", ge=1))
+
+
+Details: TypeAlias = (
+    PanicDetails | SmokeDetails | TamperDetails | LineFaultDetails | DeviceFaultDetails | IntrusionDetails
+)
+
+DETAILS: Final[dict[AlertKind, type[Details]]] = {
+    AlertKind.PANIC: PanicDetails,
+    AlertKind.SMOKE: SmokeDetails,
+    AlertKind.TAMPER: TamperDetails,
+    AlertKind.LINE_FAULT: LineFaultDetails,
+    AlertKind.DEVICE_FAULT: DeviceFaultDetails,
+    AlertKind.INTRUSION: IntrusionDetails,
+}
+"""Which details each kind carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One message about one incident: ``data`` of ``alert/{kind}``.
+
+    Raises:
+        EventError: the details are not those of the kind.
+    """
+
+    kind: AlertKind = field(metadata=word("What happened; also the last level of the topic."))
+    incident: UUID = field(
+        metadata=word("The incident's id, the same over its Alert, Updates and Cancel; not the message's id.")
+    )
+    msg_type: MsgType = field(
+        default=MsgType.ALERT, metadata=word("CAP: first message, later one, or withdrawal.", name="msgType")
+    )
+    status: Status = field(default=Status.ACTUAL, metadata=word("CAP: only Actual is to be acted on."))
+    active: bool = field(
+        default=True,
+        metadata=word("False once the cause is gone (CAP responseType AllClear), in an Update that ends it."),
+    )
+    component: str = field(
+        metadata=word(
+            "The kind of device, such as ``panic-button``, or a part of the node, such as ``storage``."
+        )
+    )
+    device: str = field(metadata=word("The device's name, as the group configured it."))
+    area: Area = field(metadata=word("Where."))
+    category: Category = field(metadata=word("CAP: which service it concerns."))
+    urgency: Urgency = field(metadata=word("CAP: when somebody should act."))
+    severity: Severity = field(metadata=word("CAP: how great the threat is."))
+    certainty: Certainty = field(metadata=word("CAP: how sure it is."))
+    headline: Headline = field(metadata=word("One line for people."))
+    instruction: tuple[str, ...] = field(
+        default=(), metadata=word("The steps that the group agreed on for this kind, in order.")
+    )
+    contacts: tuple[Contact, ...] = field(
+        default=(), metadata=word("Whom to call about this kind, first one first.")
+    )
+    details: Details = field(metadata=word("What this kind adds."))
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.details, DETAILS[self.kind]):
+            raise EventError(f"An alert of kind {self.kind} cannot carry {type(self.details).__name__}.")
+
+    def to_data(self) -> dict[str, object]:
+        """JSON's own types, for ``data`` in the envelope."""
+        return encode(self)
+
+    @classmethod
+    def from_data(cls, data: object) -> Self:
+        """Read ``data`` of a received envelope; fields that are not known are ignored.
+
+        Raises:
+            EventError: it is not a valid alert.
+        """
+        kind = decode(_Kind, data).kind
+        raw = data.get("details") if isinstance(data, dict) else None
+        details: Any = decode(DETAILS[kind], raw, path="details")
+        return decode(cls, data, given={"details": details})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    kind: AlertKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorEvent:
+    """A device changed its state without reason to wake anyone: ``data`` of ``event/sensor-state``."""
+
+    kind: EventKind = field(default=EventKind.SENSOR_STATE, metadata=word("The last level of the topic."))
+    component: str = field(metadata=word("The kind of device, such as ``smoke-detector``."))
+    device: str = field(metadata=word("The device's name, as the group configured it."))
+    state: State = field(metadata=word("What the device says now."))
+    text: str = field(default="", metadata=word("A sentence for people that says more."))
+    level: float | None = field(
+        default=None, metadata=word("What an analog sensor reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+    def to_data(self) -> dict[str, object]:
+        """JSON's own types, for ``data`` in the envelope."""
+        return encode(self)
+
+    @classmethod
+    def from_data(cls, data: object) -> Self:
+        """Read ``data`` of a received envelope.
+
+        Raises:
+            EventError: it is not a valid event.
+        """
+        return decode(cls, data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something of the node that does not do its work now."""
+
+    component: str = field(metadata=word("The kind of device, or the part of the node."))
+    device: str = field(metadata=word("Its name."))
+    code: str = field(metadata=word("Which fault, one word."))
+    text: str = field(default="", metadata=word("A sentence for people that says more."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState:
+    """How one device is."""
+
+    component: str = field(metadata=word("The kind of device."))
+    device: str = field(metadata=word("Its name."))
+    state: State = field(metadata=word("What it says now."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """Whether a node is there and well: the retained ``status`` (its birth, and its will)."""
+
+    state: NodeState = field(metadata=word("online, fault (something of it does not work) or offline."))
+    boot_id: UUID = field(metadata=word("Changes with every start of the machine; ``seq`` counts within it."))
+    software: str = field(metadata=word("The version of the node's software."))
+    model: str = field(default="", metadata=word("The detection model and its version; empty without one."))
+    area: Area | None = field(default=None, metadata=word("Where the node hangs."))
+    faults: tuple[Fault, ...] = field(default=(), metadata=word("What does not work now."))
+
+    def to_data(self) -> dict[str, object]:
+        """JSON's own types, for ``data`` in the envelope."""
+        return encode(self)
+
+    @classmethod
+    def from_data(cls, data: object) -> Self:
+        """Read ``data`` of a received envelope.
+
+        Raises:
+            EventError: it is not a valid status.
+        """
+        return decode(cls, data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCounts:
+    """How many messages of each class."""
+
+    life_safety: int = field(default=0, metadata=word("Panic and smoke.", ge=0))
+    security: int = field(default=0, metadata=word("The other alerts.", ge=0))
+    evidence: int = field(default=0, metadata=word("Announcements of pictures.", ge=0))
+    event: int = field(default=0, metadata=word("Everything else.", ge=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a node is doing: ``health``, published every minute or so, never stored."""
+
+    boot_id: UUID = field(metadata=word("The boot that these figures belong to."))
+    uptime_s: float = field(metadata=word("Seconds since the alarm process started.", ge=0))
+    clock: ClockQuality = field(metadata=word("Whether the node's clock can be trusted."))
+    outbox: ClassCounts = field(metadata=word("What waits for delivery."))
+    dropped: ClassCounts = field(
+        metadata=word("What had to be dropped for want of room, since the outbox was made.")
+    )
+    temperature_c: float | None = field(default=None, metadata=word("The processor's temperature in °C."))
+    throttled: tuple[str, ...] = field(
+        default=(), metadata=word("What the Pi's firmware complains of now, such as ``under-voltage``.")
+    )
+    disk_free_mb: float | None = field(default=None, metadata=word("Room left for the outbox, in MB.", ge=0))
+    memory_mb: float | None = field(
+        default=None, metadata=word("Resident memory of the alarm process.", ge=0)
+    )
+    frames_per_second: float | None = field(
+        default=None, metadata=word("Pictures looked at a second; absent without vision.", ge=0)
+    )
+    broker: str = field(default="", metadata=word("The broker that the node is connected to."))
+    devices: tuple[DeviceState, ...] = field(default=(), metadata=word("Every device and how it is."))
+
+    def to_data(self) -> dict[str, object]:
+        """JSON's own types, for ``data`` in the envelope."""
+        return encode(self)
+
+    @classmethod
+    def from_data(cls, data: object) -> Self:
+        """Read ``data`` of a received envelope.
+
+        Raises:
+            EventError: it is not a valid health report.
+        """
+        return decode(cls, data)

@@ -1,0 +1,219 @@
+"""Owns every phrase that people read, in Vietnamese and in English, and how a time is shown to them.
+
+The vocabulary on the wire stays in its own words (``panic``, ``Severe``); here is what they are called on a
+screen, in a headline or in a terminal. Every enumeration is complete in both languages: a test counts.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edge.events import (
+    AlertKind,
+    Certainty,
+    EventKind,
+    Headline,
+    Language,
+    MsgType,
+    NodeState,
+    Severity,
+    Status,
+    Urgency,
+)
+from sensors.lamps import LampState
+from sensors.readings import Source, State
+from sync.clock import ClockQuality
+
+Phrase = tuple[str, str]
+"""Vietnamese, English."""
+
+WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
+    AlertKind: {
+        AlertKind.PANIC: ("Báo động khẩn cấp", "Panic alarm"),
+        AlertKind.SMOKE: ("Phát hiện khói", "Smoke detected"),
+        AlertKind.TAMPER: ("Phá hoại thiết bị", "Device tampered with"),
+        AlertKind.LINE_FAULT: ("Sự cố đường dây", "Line fault"),
+        AlertKind.DEVICE_FAULT: ("Lỗi thiết bị", "Device fault"),
+        AlertKind.INTRUSION: ("Có người trong khu vực", "Person in the area"),
+    },
+    EventKind: {EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state")},
+    MsgType: {
+        MsgType.ALERT: ("Cảnh báo mới", "New alert"),
+        MsgType.UPDATE: ("Cập nhật", "Update"),
+        MsgType.CANCEL: ("Hủy báo động", "Cancelled"),
+    },
+    Status: {
+        Status.ACTUAL: ("Thực tế", "Actual"),
+        Status.EXERCISE: ("Diễn tập", "Exercise"),
+        Status.TEST: ("Thử nghiệm", "Test"),
+    },
+    Urgency: {
+        Urgency.IMMEDIATE: ("Ngay lập tức", "Immediate"),
+        Urgency.EXPECTED: ("Trong vòng một giờ", "Within the hour"),
+        Urgency.FUTURE: ("Sắp tới", "Future"),
+        Urgency.PAST: ("Đã qua", "Past"),
+        Urgency.UNKNOWN: ("Không rõ", "Unknown"),
+    },
+    Severity: {
+        Severity.EXTREME: ("Cực kỳ nghiêm trọng", "Extreme"),
+        Severity.SEVERE: ("Nghiêm trọng", "Severe"),
+        Severity.MODERATE: ("Trung bình", "Moderate"),
+        Severity.MINOR: ("Nhẹ", "Minor"),
+        Severity.UNKNOWN: ("Không rõ", "Unknown"),
+    },
+    Certainty: {
+        Certainty.OBSERVED: ("Đã xác nhận", "Observed"),
+        Certainty.LIKELY: ("Rất có thể", "Likely"),
+        Certainty.POSSIBLE: ("Có thể", "Possible"),
+        Certainty.UNLIKELY: ("Khó xảy ra", "Unlikely"),
+        Certainty.UNKNOWN: ("Không rõ", "Unknown"),
+    },
+    NodeState: {
+        NodeState.ONLINE: ("Đang hoạt động", "Online"),
+        NodeState.OFFLINE: ("Mất kết nối", "Offline"),
+        NodeState.FAULT: ("Có sự cố", "Fault"),
+    },
+    Source: {
+        Source.PANIC_BUTTON: ("Nút báo động khẩn cấp", "Panic button"),
+        Source.SMOKE_DETECTOR: ("Đầu báo khói", "Smoke detector"),
+        Source.SMOKE_SENSOR: ("Cảm biến khói", "Smoke sensor"),
+        Source.TAMPER_LOOP: ("Mạch chống phá hoại", "Tamper loop"),
+        Source.CAMERA: ("Camera", "Camera"),
+    },
+    State: {
+        State.NORMAL: ("Bình thường", "Normal"),
+        State.PRESSED: ("Đã nhấn", "Pressed"),
+        State.STUCK: ("Nút bị kẹt", "Button stuck"),
+        State.WARMING_UP: ("Đang làm nóng", "Warming up"),
+        State.ALARM: ("Báo động", "Alarm"),
+        State.OPEN: ("Đứt dây", "Line open"),
+        State.SHORT: ("Chập dây", "Line shorted"),
+        State.FAULT: ("Lỗi", "Fault"),
+        State.LOST: ("Mất tín hiệu", "Lost"),
+    },
+    LampState: {
+        LampState.OFF: ("Tắt", "Off"),
+        LampState.PRESSED: ("Đã ghi nhận", "Pressed"),
+        LampState.SENT: ("Đã gửi", "Sent"),
+        LampState.RECEIVED: ("Trung tâm đã nhận", "Received"),
+        LampState.SEEN: ("Trực ban đã xem", "Seen by the duty officer"),
+    },
+    ClockQuality: {
+        ClockQuality.SYNCED: ("Đồng hồ chính xác", "Clock right"),
+        ClockQuality.HOLDOVER: ("Đồng hồ tạm giữ giờ", "Clock holding over"),
+        ClockQuality.UNSYNCED: ("Đồng hồ chưa đồng bộ", "Clock not set"),
+    },
+}
+"""What each word of the vocabulary is called. Keyed by its class first: ``fault`` is a word of several."""
+
+_ENDED: Final[dict[AlertKind, Phrase]] = {
+    AlertKind.PANIC: ("Báo động khẩn cấp đã kết thúc", "Panic alarm over"),
+    AlertKind.SMOKE: ("Hết khói", "Smoke cleared"),
+    AlertKind.TAMPER: ("Hết dấu hiệu phá hoại", "Tampering over"),
+    AlertKind.LINE_FAULT: ("Đường dây đã bình thường trở lại", "Line normal again"),
+    AlertKind.DEVICE_FAULT: ("Thiết bị đã hoạt động trở lại", "Device works again"),
+    AlertKind.INTRUSION: ("Không còn người trong khu vực", "Area empty again"),
+}
+
+_PARTS: Final[dict[str, Phrase]] = {
+    "storage": ("Bộ nhớ lưu trữ", "Storage"),
+    "vision": ("Nhận diện hình ảnh", "Vision"),
+    "clock": ("Đồng hồ", "Clock"),
+    "uplink": ("Đường truyền", "Uplink"),
+    "lamps": ("Đèn báo", "Lamps"),
+    "siren": ("Còi báo động", "Siren"),
+    "node": ("Thiết bị", "Node"),
+}
+"""The parts of a node that are no sensors."""
+
+_LABELS: Final[dict[str, Phrase]] = {
+    "person": ("người", "person"),
+    "bicycle": ("xe đạp", "bicycle"),
+    "car": ("ô tô", "car"),
+    "motorcycle": ("xe máy", "motorcycle"),
+    "bus": ("xe buýt", "bus"),
+    "truck": ("xe tải", "truck"),
+    "vehicle": ("phương tiện", "vehicle"),
+    "cat": ("mèo", "cat"),
+    "dog": ("chó", "dog"),
+}
+
+_DRILL: Final[dict[Status, Phrase]] = {
+    Status.ACTUAL: ("", ""),
+    Status.EXERCISE: ("DIỄN TẬP: ", "EXERCISE: "),
+    Status.TEST: ("THỬ NGHIỆM: ", "TEST: "),
+}
+
+
+def phrase(word: StrEnum, language: Language = Language.VI) -> str:
+    """What a word of the vocabulary is called.
+
+    Args:
+        word: A member of one of the classes in `WORDS`.
+        language: In which language.
+    """
+    return _pick(WORDS[type(word)][word], language)
+
+
+def component_phrase(component: str, language: Language = Language.VI) -> str:
+    """What a kind of device or a part of the node is called; an unknown word is returned as it is."""
+    return _pick((WORDS[Source] | _PARTS).get(component, (component, component)), language)
+
+
+def label_phrase(label: str, language: Language = Language.VI) -> str:
+    """What the thing that a model's label means is called; an unknown label is returned as it is."""
+    return _pick(_LABELS.get(label.lower(), (label, label)), language)
+
+
+def headline(
+    kind: AlertKind,
+    place: str,
+    *,
+    status: Status = Status.ACTUAL,
+    msg_type: MsgType = MsgType.ALERT,
+    active: bool = True,
+) -> Headline:
+    """One line that says what happened and where, in both languages.
+
+    An exercise or a test says so first, so that nobody runs for it; an incident that is over says that.
+    """
+    what = WORDS[AlertKind][kind] if active else _ENDED[kind]
+    if msg_type is MsgType.CANCEL:
+        withdrawn = WORDS[MsgType][MsgType.CANCEL]
+        what = (f"{withdrawn[0]}: {what[0]}", f"{withdrawn[1]}: {what[1]}")
+    drill = _DRILL[status]
+    return Headline(vi=f"{drill[0]}{what[0]} - {place}", en=f"{drill[1]}{what[1]} - {place}")
+
+
+def _pick(words: Phrase, language: Language) -> str:
+    return words[0] if language is Language.VI else words[1]
+
+
+@cache
+def local_zone() -> tzinfo:
+    """Asia/Ho_Chi_Minh; the same fixed +07:00 where the system has no time zone data.
+
+    Vietnam has had neither another offset nor summer time since 13 June 1975.
+    """
+    try:
+        return ZoneInfo("Asia/Ho_Chi_Minh")
+    except (ZoneInfoNotFoundError, OSError):
+        return timezone(timedelta(hours=7), "+07")
+
+
+def show_time(moment: datetime | int) -> str:
+    """A time as people in Vietnam write it: ``22/11/2026 19:05:09``.
+
+    Args:
+        moment: An aware datetime, or microseconds since 1970 (UTC), as the outbox keeps them.
+
+    Raises:
+        ValueError: a datetime without time zone, whose meaning would be a guess.
+    """
+    if isinstance(moment, int):
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)
+    if moment.tzinfo is None:
+        raise ValueError("This time has no time zone; give it one (the wire carries UTC).")
+    return moment.astimezone(local_zone()).strftime("%d/%m/%Y %H:%M:%S")
