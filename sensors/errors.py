@@ -15,8 +15,6 @@ Errors are for opening. Once a device is open it reports what goes wrong as a
 `sensors.readings.Reading` and goes on, because nobody stands beside a node at night to restart it.
 """
 
-from __future__ import annotations
-
 
 class SensorsError(Exception):
     """The root: catch it to catch everything that this package raises on purpose."""

@@ -4,11 +4,10 @@ A reading is a change that was seen (pressed, smoke, line cut, camera lost), nev
 it means: that is `edge`'s business. A sensor emits a reading when its state changes, and nothing in between.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Source(StrEnum):
@@ -63,3 +62,25 @@ class Reading:
 Emit = Callable[[Reading], None]
 """Where readings go. Called from a GPIO library's own thread too: it has to be cheap, thread-safe and must
 not raise. ``queue.SimpleQueue().put`` is all three."""
+
+
+class Sensor(Protocol):
+    """What every GPIO sensor of this package looks like to the process that owns it."""
+
+    @property
+    def name(self) -> str:
+        """The device's configured name."""
+
+    @property
+    def source(self) -> Source:
+        """The kind of device."""
+
+    @property
+    def state(self) -> State:
+        """What it says now."""
+
+    def poll(self) -> None:
+        """Look at the hardware and emit what changed; never raises. To be called every 50 ms or so."""
+
+    def close(self) -> None:
+        """Give the pins back; may be called more than once."""
