@@ -5,7 +5,8 @@ people read), monotonic time (what intervals are measured with; it counts from t
 can set it) and the boot id (which start of the machine the monotonic time belongs to).
 
 Sources: adjtimex(2) and the kernel's `include/uapi/linux/timex.h` for `STA_UNSYNC` and `TIME_ERROR`;
-random(4) for `/proc/sys/kernel/random/boot_id`; systemd-timesyncd.service(8) for its `synchronized` flag file.
+random(4) for `/proc/sys/kernel/random/boot_id`; systemd-timesyncd.service(8) for its `synchronized` flag
+file.
 """
 
 import ctypes

@@ -1,100 +1,388 @@
-"""The outbox: what was accepted and is not yet proved delivered."""
+"""The outbox: what was accepted and is not yet proved delivered.
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+Promises, and where each is kept:
+
+- `put()` of the classes LIFE_SAFETY and SECURITY returns `durable=True` only after a COMMIT that a power
+  cut does not undo (`sync.store` says why). Lower classes survive `kill -9`, and may be undone by a power
+  cut.
+- Sending order is the order of keys: class, then arrival. `seq` counts per boot without repeats, for all
+  processes on the file (`sync.numbers`); a file that replaces a damaged one goes on with the same numbers.
+- The file is bounded. When there is no room the lowest class loses its oldest rows, counted per class in
+  the file; life-safety is never displaced, and accepted above every bound.
+- When the disk refuses, the two upper classes are held in memory, in their place in the order, and `flush()`
+  brings them to the disk. Deletions that the disk refuses are remembered likewise, so nothing is sent again.
+- A damaged file is set aside and never deleted; a new one starts at once, and readable rows move over,
+  life-safety first, in slices that `flush()` takes.
+
+One object may be used by several threads; each process has its own, on the same path.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 
+from sync import schema
 from sync.clock import Clock
-from sync.message import Message, MessageClass, Row
+from sync.errors import OutboxClosed, OutboxFull, OutboxUnavailable
+from sync.held import Held
+from sync.message import CLASS_SHIFT, Message, MessageClass, Row
+from sync.numbers import Numbers
+from sync.quota import Quota
+from sync.records import OutboxSettings, OutboxStats, Stored
+from sync.rescue import Rescue
+from sync.store import Store
 
+__all__ = ["Outbox", "OutboxSettings", "OutboxStats", "Stored"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxSettings:
-    """Where the outbox lives and how large it may grow."""
+RETRY_US = 1_000_000
+"""After the disk has refused, puts do not ask it again for this long; `flush()` may."""
+CHUNK_ROWS = 100
+"""Rows a transaction when many are stored at once: a put waits for one such transaction at most."""
+CHUNK_KEYS = 500
+"""The same for deletions."""
 
-    directory: Path = field(
-        default=Path("/var/lib/tuquan"),
-        metadata={
-            "help": "Directory of the outbox file; must survive a power cut.",
-            "example": "/var/lib/tuquan",
-        },
-    )
-    max_mb: int = field(
-        default=256,
-        metadata={"help": "Largest size of the outbox on the disk.", "unit": "MB", "min": 1, "max": 65536},
-    )
-    min_free_mb: int = field(
-        default=64,
-        metadata={
-            "help": "The outbox grows no further when less is free.",
-            "unit": "MB",
-            "min": 0,
-            "max": 65536,
-        },
-    )
+_INSERTED = "UPDATE state SET arrival = ?, boot = ?, seq = ?, depth{0:d} = depth{0:d} + 1 WHERE id = 1"
+_COUNT_IN = tuple(_INSERTED.format(cls) for cls in MessageClass)
+_DELETE = "DELETE FROM message WHERE key IN (SELECT value FROM json_each(?))"
 
-    @property
-    def path(self) -> Path:
-        """The outbox file."""
-        return self.directory / "outbox.db"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """The receipt of a put."""
-
-    key: int
-    seq: int
-    durable: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxStats:
-    """What a node tells about its outbox."""
-
-    file_bytes: int
-    free_disk_bytes: int
-    held: int
-    set_aside: str
-    salvaged: int
-    lost: int
-    problem: str
+log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Messages on their way."""
+    """Messages on their way; opens even where the disk refuses, and holds the upper classes in memory then."""
 
     def __init__(self, path: Path, *, clock: Clock, settings: OutboxSettings | None = None) -> None:
-        raise NotImplementedError
+        self.path = path
+        self.settings = settings or OutboxSettings()
+        self._clock = clock
+        self._quota = Quota(
+            path.parent,
+            max_bytes=self.settings.max_mb * 2**20,
+            min_free_bytes=self.settings.min_free_mb * 2**20,
+        )
+        self._store = Store(path, checkpoint_bytes=self._quota.checkpoint_bytes)
+        self._numbers = Numbers(path, self.settings.runtime_directory)
+        self._held = Held(self.settings.max_held)
+        self._rescue = Rescue(self._store, self._insert_saved)
+        self._flushing = Lock()
+        self._closed = False
+        self._problem = ""
+        self._retry_at_us = 0
+        with suppress(sqlite3.Error, OSError):
+            self._reopen()
+
+    # ---- accepting
 
     def put(self, message: Message) -> Stored:
-        """Accept a message; classes 0 and 1 are on the disk when this returns with `durable`."""
-        raise NotImplementedError
+        """Accept a message.
+
+        A durable put costs one fdatasync. When the disk refuses, the two upper classes are held in memory and
+        the answer says `durable=False`.
+
+        Raises:
+            MessageError: its data is not JSON.
+            OutboxFull: there is no room and nothing of its class or below could make any.
+            OutboxUnavailable: the disk refuses, and the class is not held in memory.
+            OutboxClosed: after `close()`.
+        """
+        row = self._draft(message)
+        if self._closed:
+            raise OutboxClosed("The outbox is closed: no message is accepted any more.")
+        if self._problem and self._clock.monotonic_us() < self._retry_at_us:
+            return self._hold(row, None)
+        lane = self._store.urgent if row.cls <= MessageClass.SECURITY else self._store.routine
+        numbered: list[Row] = []
+        try:
+            with self._store.writing(lane) as connection:
+                self._insert(connection, row, numbered)
+        except OutboxFull as error:
+            return self._hold_or_drop(row, error)
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            return self._hold(numbered[0] if numbered else row, error)
+        self._problem = ""
+        return Stored(key=numbered[0].key, seq=numbered[0].seq, durable=True)
+
+    def _draft(self, message: Message) -> Row:
+        """The row with its times, and no numbers yet."""
+        clock = self._clock
+        return Row(
+            key=message.cls << CLASS_SHIFT, seq=0, id=message.id, boot_id=clock.boot_id, wall_us=clock.wall_us(),
+            mono_us=clock.monotonic_us(), clock=clock.quality(), topic=message.topic, type=message.type,
+            source=message.source, subject=message.subject, data=message.encoded_data(),
+            expires_s=message.expires_s, dataschema=message.dataschema,
+        )  # fmt: skip
+
+    def _insert(self, connection: sqlite3.Connection, row: Row, numbered: list[Row]) -> None:
+        """Make room, number the row and write it; `numbered` tells the caller even when the disk refuses then."""
+        state = schema.read_state(connection)
+        self._quota.make_room(connection, self._store.wal_path, row)
+        boot = row.boot_id.bytes
+        arrival, seq = self._numbers.take(
+            row.boot_id, row.wall_us, state.arrival, state.seq if state.boot == boot else 0
+        )
+        row = replace(row, key=row.key | arrival, seq=seq)
+        numbered.append(row)
+        connection.execute(_COUNT_IN[row.cls], (arrival, boot, seq))
+        connection.execute(schema.INSERT, schema.to_raw(row))
+        self._store.wrote(len(row.data))
+
+    def _hold_or_drop(self, row: Row, error: OutboxFull) -> Stored:
+        """No room: security alerts wait in memory, the lower classes are refused and counted."""
+        if row.cls > MessageClass.SECURITY:
+            self._held.drop(row.cls)
+            raise error
+        return self._hold(row, error)
+
+    def _hold(self, row: Row, error: Exception | None) -> Stored:
+        """Keep an upper-class row in memory; refuse a lower one, and give its number back."""
+        if row.cls > MessageClass.SECURITY:
+            if row.seq:
+                self._numbers.give_back(row.seq)
+            raise OutboxUnavailable(
+                f"The outbox {self.path} cannot store anything now ({self._problem}): "
+                "is the disk full, read-only or broken?"
+            ) from error
+        if not row.seq:
+            arrival, seq = self._numbers.take(row.boot_id, row.wall_us)
+            row = replace(row, key=row.key | arrival, seq=seq)
+        self._held.add(row)
+        return Stored(key=row.key, seq=row.seq, durable=False)
+
+    def _refused(self, error: Exception) -> None:
+        """Remember why the disk refuses, and say it when that is news."""
+        if not self._problem:
+            log.error("The outbox %s cannot be written: %s", self.path, error)
+        self._problem = str(error) or type(error).__name__
+        self._retry_at_us = self._clock.monotonic_us() + RETRY_US
+
+    # ---- sending
 
     def pending(self, limit: int, after: int = -1) -> list[Row]:
-        """Rows with key > `after` in sending order."""
-        raise NotImplementedError
+        """Up to `limit` rows with key > `after` in sending order, those held in memory included.
+
+        Raises:
+            OutboxClosed: after `close()`.
+        """
+        self._check_open()
+        gone = self._held.gone()
+        held = self._held.rows(after)
+        rows = {row.key: row for row in self._read(limit + len(gone), after) if row.key not in gone}
+        rows |= {row.key: row for row in held if row.key not in gone}
+        return [rows[key] for key in sorted(rows)[:limit]]
+
+    def _read(self, limit: int, after: int) -> list[Row]:
+        """Rows from the file: as many as can be read."""
+        raws: list[schema.Raw] = []
+        try:
+            with self._store.reading() as connection:
+                sql = f"{schema.SELECT} WHERE key > ? ORDER BY key LIMIT ?"
+                raws.extend(connection.execute(sql, (after, limit)))
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+        return list(self._decoded(raws))
+
+    def _decoded(self, raws: Iterable[schema.Raw]) -> Iterator[Row]:
+        for raw in raws:
+            try:
+                yield schema.from_raw(raw)
+            except ValueError as error:
+                self._store.suspect = True
+                self._refused(error)
 
     def remove(self, keys: Iterable[int]) -> int:
-        """Delete delivered rows; says how many were there."""
-        raise NotImplementedError
+        """Delete delivered rows; says how many were there. A key that is not there is no error.
+
+        Raises:
+            OutboxClosed: after `close()`.
+        """
+        self._check_open()
+        removed, on_disk = self._held.remove(keys)
+        gone = self._held.gone()
+        on_disk = [key for key in on_disk if key not in gone]
+        for start in range(0, len(on_disk), CHUNK_KEYS):
+            chunk = on_disk[start : start + CHUNK_KEYS]
+            try:
+                removed += self._delete(chunk)
+            except (sqlite3.Error, OSError) as error:
+                self._refused(error)
+                removed += self._held.bury(chunk)
+        return removed
+
+    def _delete(self, keys: list[int]) -> int:
+        """Delete rows of the file in one transaction."""
+        removed = 0
+        with self._store.writing(self._store.routine) as connection:
+            for cls in MessageClass:
+                mine = [key for key in keys if key >> CLASS_SHIFT == cls]
+                if mine:
+                    found = connection.execute(_DELETE, (str(mine),)).rowcount
+                    schema.count(connection, cls, stored=-found)
+                    removed += found
+        self._store.wrote(len(keys) * 100)
+        with suppress(sqlite3.Error, OSError):
+            self._store.checkpoint()
+        return removed
+
+    # ---- keeping
 
     def flush(self) -> int:
-        """Try to bring memory-held rows to the disk; says how many are still held."""
-        raise NotImplementedError
+        """Bring what memory holds to the disk, open the file anew where that is needed, go on salvaging.
+
+        For the agent to call each second; never raises for the disk, and does nothing while another thread is
+        at it.
+
+        Returns:
+            Rows that are still held in memory.
+
+        Raises:
+            OutboxClosed: after `close()`.
+        """
+        self._check_open()
+        if self._flushing.acquire(blocking=False):
+            try:
+                self._flush()
+            except (sqlite3.Error, OSError) as error:
+                self._refused(error)
+            finally:
+                self._flushing.release()
+        return len(self._held)
+
+    def _flush(self) -> None:
+        if self._problem or not self._store.usable:
+            self._reopen()
+        rows = iter(self._held.rows())
+        with suppress(OutboxFull):
+            while chunk := list(islice(rows, CHUNK_ROWS)):
+                self._store_held(chunk)
+        for start in range(0, len(gone := sorted(self._held.gone())), CHUNK_KEYS):
+            self._delete(gone[start : start + CHUNK_KEYS])
+            self._held.buried(gone[start : start + CHUNK_KEYS])
+        self._save_drops()
+        self._rescue.step(0.2)
+        self._store.checkpoint()
+
+    def _store_held(self, rows: list[Row]) -> None:
+        """Write held rows in one transaction; what found no room stays held."""
+        stored: list[tuple[int, int]] = []
+        full: OutboxFull | None = None
+        with self._store.writing(self._store.urgent) as connection:
+            for row in rows:
+                try:
+                    self._quota.make_room(connection, self._store.wal_path, row)
+                except OutboxFull as error:
+                    full = error
+                    break
+                stored.append((row.key, self._insert_saved(connection, row)))
+        for key, new_key in stored:
+            self._held.stored(key, new_key)
+        if full is not None:
+            raise full
+
+    def _insert_saved(self, connection: sqlite3.Connection, row: Row) -> int:
+        """Write a row that has its numbers already; says under which key it is now.
+
+        A row that is there already is left alone. Should another message have its key, it gets a new one.
+        """
+        there = connection.execute("SELECT id FROM message WHERE key = ?", (row.key,)).fetchone()
+        if there is not None and there[0] == row.id.bytes:
+            return row.key
+        state = schema.read_state(connection)
+        arrival = row.key & ((1 << CLASS_SHIFT) - 1)
+        if there is not None:
+            arrival, _ = self._numbers.take(self._clock.boot_id, row.wall_us, state.arrival)
+            row = replace(row, key=row.cls << CLASS_SHIFT | arrival)
+        this_boot = row.boot_id == self._clock.boot_id
+        seq = row.seq if this_boot else 0
+        boot = row.boot_id.bytes if this_boot else state.boot
+        if boot == state.boot:
+            seq = max(seq, state.seq)
+        connection.execute(_COUNT_IN[row.cls], (max(arrival, state.arrival), boot, seq))
+        connection.execute(schema.INSERT, schema.to_raw(row))
+        self._store.wrote(len(row.data))
+        return row.key
+
+    def _save_drops(self) -> None:
+        """Write drop counts that only memory knows."""
+        drops = {cls: rows for cls, rows in self._held.dropped().items() if rows}
+        if not drops:
+            return
+        with self._store.writing(self._store.routine) as connection:
+            for cls, rows in drops.items():
+                schema.count(connection, cls, dropped=rows)
+        self._held.drops_saved(drops)
+
+    def _reopen(self) -> None:
+        """Open the file; afterwards the numbers in it are known, and salvaging has begun where it must."""
+        try:
+            self._store.open()
+            with self._store.writing(self._store.urgent) as connection:
+                state = schema.read_state(connection)
+                boot_id = self._clock.boot_id
+                self._numbers.seen(boot_id, state.arrival, state.seq if state.boot == boot_id.bytes else 0)
+                connection.execute("UPDATE state SET arrival = arrival WHERE id = 1")
+            self._rescue.begin(self._numbers, self._clock.boot_id)
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            raise
+        self._problem = ""
+
+    # ---- telling
 
     def depth(self) -> dict[MessageClass, int]:
-        """Rows waiting, per class."""
-        raise NotImplementedError
+        """Rows waiting, per class, those in memory included."""
+        self._check_open()
+        stored = self._state().depth
+        gone = [key >> CLASS_SHIFT for key in self._held.gone()]
+        return {cls: stored[cls] - gone.count(cls) + self._held.count(cls) for cls in MessageClass}
 
     def dropped(self) -> dict[MessageClass, int]:
-        """Rows given up for lack of room, per class, since the outbox was made."""
-        raise NotImplementedError
+        """Rows given up for lack of room, per class, since the file was made."""
+        self._check_open()
+        stored, unsaved = self._state().dropped, self._held.dropped()
+        return {cls: stored[cls] + unsaved.get(cls, 0) for cls in MessageClass}
+
+    def _state(self) -> schema.State:
+        """The file's counters; zeros while it cannot be read."""
+        try:
+            with self._store.reading() as connection:
+                return schema.read_state(connection)
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            return schema.State(0, b"", 0, (0, 0, 0, 0), (0, 0, 0, 0))
 
     def stats(self) -> OutboxStats:
         """Sizes and troubles."""
-        raise NotImplementedError
+        self._check_open()
+        aside = self._rescue.report()
+        try:
+            disk = os.statvfs(self.path.parent)
+            free = disk.f_bavail * disk.f_frsize
+        except OSError:
+            free = 0
+        return OutboxStats(
+            file_bytes=self._store.size_bytes(), free_disk_bytes=free, held=len(self._held), set_aside=aside.name,
+            salvaged=aside.salvaged, lost=aside.lost, salvaging=not aside.done, problem=self._problem,
+        )  # fmt: skip
 
     def close(self) -> None:
-        """Give everything back; idempotent."""
-        raise NotImplementedError
+        """Bring what is held to the disk if it lets us, and close the file; idempotent."""
+        if self._closed:
+            return
+        self.flush()
+        self._closed = True
+        if len(self._held):
+            log.error("%s rows were held in memory and are lost: the disk refuses.", len(self._held))
+        self._rescue.close()
+        self._store.close()
+        self._numbers.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OutboxClosed("The outbox is closed.")

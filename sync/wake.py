@@ -1,7 +1,8 @@
 """Wake-ups between processes: a Unix datagram says "there is something new"; nothing depends on its arrival.
 
-The listener's descriptor can be selected upon. A sender never blocks and never raises: when nobody listens, or
-the listener is far behind, the datagram is lost, and whoever waits finds the news at its next regular look.
+The listener's descriptor can be selected upon. A sender never blocks and never raises: when nobody listens,
+or the listener is far behind, the datagram is lost, and whoever waits finds the news at its next regular
+look.
 """
 
 import errno

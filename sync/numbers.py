@@ -1,0 +1,187 @@
+"""Numbers that are never given twice: `seq` and arrival numbers, shared by all processes of one outbox.
+
+Both live for one start of the machine in a small file of their own, beside the database or, better, in a
+directory that is memory (`/run/tuquan`): so they outlive a killed process, a damaged database and a disk
+that turned read-only, and no `(boot_id, seq)` is ever repeated. The file is never synced, since a power cut
+ends the boot that it counts. flock(2) orders the processes; a few microseconds a number.
+
+The database keeps both numbers too, as a floor: a lost counter file alone repeats nothing either. Where no
+such file can be had, the numbers come from this process alone, and arrival numbers are taken from the wall
+clock in microseconds, far above any counter, so that they meet no key which a database out of reach may
+hold.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+ARRIVAL_MASK = 2**56 - 1
+LOCK_PATIENCE_S = 0.1
+_RECORD = struct.Struct("<16sQQ")
+
+log = logging.getLogger(__name__)
+
+
+def acquire(fd: int, mode: int, patience_s: float) -> None:
+    """flock(2) that gives up.
+
+    Raises:
+        TimeoutError: somebody else held the lock for longer than `patience_s`.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(fd, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TimeoutError("Another process holds the outbox's lock file for too long.") from None
+            time.sleep(0.0005)
+        else:
+            return
+
+
+class Numbers:
+    """Gives out `(arrival, seq)` pairs; safe for several threads and several processes."""
+
+    def __init__(self, database: Path, runtime_directory: Path) -> None:
+        name = hashlib.sha256(os.fsencode(database.absolute())).hexdigest()[:12]
+        self._candidates = (
+            runtime_directory / f"{database.name}-{name}.numbers",
+            database.with_name(f"{database.name}-numbers"),
+        )
+        self._lock = threading.Lock()
+        self._fd = -1
+        self._path = self._candidates[0]
+        self._boot = b""
+        self._arrival = 0
+        self._seq = 0
+        self._complained = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether the last number came from the file that all processes share."""
+        return self._fd >= 0
+
+    def seen(self, boot_id: UUID, arrival: int, seq: int) -> None:
+        """Note numbers that were met elsewhere: none up to these is given again in this process."""
+        with self._lock:
+            self._enter(boot_id)
+            self._arrival = max(self._arrival, arrival & ARRIVAL_MASK)
+            self._seq = max(self._seq, seq)
+
+    def take(
+        self, boot_id: UUID, wall_us: int, arrival_floor: int = 0, seq_floor: int = 0
+    ) -> tuple[int, int]:
+        """The next pair, above both floors and above everything given before in this boot."""
+        with self._lock, self._file() as fd:
+            self._enter(boot_id)
+            self._read(fd)
+            lowest = 0 if fd >= 0 else max(0, wall_us)
+            self._arrival = max(self._arrival, arrival_floor, lowest) + 1
+            self._seq = max(self._seq, seq_floor) + 1
+            self._write(fd)
+            return self._arrival, self._seq
+
+    def give_back(self, seq: int) -> None:
+        """Take back the last `seq`, because its message was refused; without effect if others followed."""
+        with self._lock, self._file() as fd:
+            self._read(fd)
+            if self._seq == seq:
+                self._seq -= 1
+                self._write(fd)
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        with self._lock:
+            self._drop()
+
+    def _enter(self, boot_id: UUID) -> None:
+        if self._boot != boot_id.bytes:
+            self._boot, self._seq = boot_id.bytes, 0
+
+    @contextmanager
+    def _file(self) -> Iterator[int]:
+        """The locked file's descriptor, or -1 where there is none."""
+        try:
+            self._ensure_open()
+            acquire(self._fd, fcntl.LOCK_EX, LOCK_PATIENCE_S)
+        except OSError as error:
+            self._complain("Message numbers are counted by this process alone: %s", error)
+            self._drop()
+            yield -1
+            return
+        fd = self._fd
+        try:
+            yield fd
+        finally:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+
+    def _ensure_open(self) -> None:
+        """Open the file, again if it was removed meanwhile."""
+        if self._fd >= 0:
+            with suppress(OSError):
+                if os.stat(self._path).st_ino == os.fstat(self._fd).st_ino:
+                    return
+            self._drop()
+        for path in self._candidates:
+            with suppress(OSError):
+                self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+                self._path = path
+                self._allocate()
+                return
+        raise OSError(f"neither {self._candidates[0]} nor {self._candidates[1]} can be written.")
+
+    def _allocate(self) -> None:
+        """Give the file its one block now, while the disk has one: later writes need no room."""
+        try:
+            acquire(self._fd, fcntl.LOCK_EX, LOCK_PATIENCE_S)
+            try:
+                if os.fstat(self._fd).st_size < _RECORD.size:
+                    os.pwrite(self._fd, bytes(_RECORD.size), 0)
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError:
+            self._drop()
+            raise
+
+    def _read(self, fd: int) -> None:
+        if fd < 0:
+            return
+        record = b""
+        with suppress(OSError):
+            record = os.pread(fd, _RECORD.size, 0)
+        if len(record) < _RECORD.size:
+            return
+        boot, arrival, seq = _RECORD.unpack(record)
+        if boot == self._boot:
+            self._arrival = max(self._arrival, arrival)
+            self._seq = max(self._seq, seq)
+
+    def _write(self, fd: int) -> None:
+        if fd < 0:
+            return
+        try:
+            os.pwrite(fd, _RECORD.pack(self._boot, self._arrival, self._seq), 0)
+        except OSError as error:
+            self._complain("The counter file cannot be written: %s", error)
+        else:
+            self._complained = False
+
+    def _complain(self, sentence: str, error: OSError) -> None:
+        """Say it once, not at every number."""
+        if not self._complained:
+            log.warning(sentence, error)
+        self._complained = True
+
+    def _drop(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,180 @@
+"""The outbox file: its tables, their migrations, how a connection is set up, and rows to and from Python.
+
+Three tables. `message` is one b-tree in sending order: the key is the class above the arrival number, so
+reading in order, dropping the oldest of a class and deleting what was delivered all touch neighbouring
+pages, and there is no secondary index to keep up. `state` is one row of counters that changes in the same
+transaction as a message. `aside` lists damaged files that this one replaced, and what was saved from them.
+
+The schema's version is SQLite's `user_version`; migrations are functions that take it up by one.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlite_utils import Database
+
+from sync.clock import ClockQuality
+from sync.message import CLASS_SHIFT, MessageClass, Row
+
+PAGE_BYTES = 4096
+ROW_OVERHEAD_BYTES = 400
+"""What a row takes beside its data: topic, type, source, subject, ids, cell header; a generous round figure."""
+
+COLUMNS = (
+    "key, seq, id, boot, wall_us, mono_us, clock, topic, type, source, subject, data, expires_s, dataschema"
+)
+INSERT = f"INSERT INTO message ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants of this module
+SELECT = f"SELECT {COLUMNS} FROM message"  # noqa: S608 - constants of this module
+
+Raw = tuple[int, int, bytes, bytes, int, int, str, str, str, str, str, str, int | None, str]
+
+
+class UnknownSchema(sqlite3.DatabaseError):
+    """A sound SQLite file, but not an outbox that this version of the software can use."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The row of counters."""
+
+    arrival: int
+    boot: bytes
+    seq: int
+    depth: tuple[int, ...]
+    dropped: tuple[int, ...]
+
+
+def class_range(cls: MessageClass) -> tuple[int, int]:
+    """First and last possible key of a class."""
+    return cls << CLASS_SHIFT, ((cls + 1) << CLASS_SHIFT) - 1
+
+
+def connect(path: Path, *, synchronous: str, busy_s: float, autocheckpoint_pages: int) -> Database:
+    """Open the file for reading and writing, in WAL mode.
+
+    Args:
+        path: the database; made when it is not there.
+        synchronous: "FULL" or "NORMAL".
+        busy_s: seconds to wait for another process's transaction.
+        autocheckpoint_pages: pages in the WAL after which a commit also checkpoints; 0 for never.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened, or is not a database.
+    """
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    try:
+        database = Database(connection, recursive_triggers=False, execute_plugins=False)
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise sqlite3.OperationalError(f"the write-ahead log cannot be used here (journal_mode {mode})")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {autocheckpoint_pages}")
+    except BaseException:
+        connection.close()
+        raise
+    return database
+
+
+def migrate(database: Database) -> None:
+    """Bring the file to the newest version; several processes may do so at once.
+
+    Raises:
+        UnknownSchema: it is some other program's file, or a newer version's.
+        sqlite3.Error: it cannot be written.
+    """
+    connection = database.conn
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS) or (version == 0 and database.table_names()):
+            raise UnknownSchema(f"version {version} of some other schema")
+        for step in MIGRATIONS[version:]:
+            step(database)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        read_state(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _first(database: Database) -> None:
+    """Version 1."""
+    database.table("message").create(
+        {
+            "key": int, "seq": int, "id": bytes, "boot": bytes, "wall_us": int, "mono_us": int, "clock": str,
+            "topic": str, "type": str, "source": str, "subject": str, "data": str, "expires_s": int,
+            "dataschema": str,
+        },
+        pk="key",
+        not_null={"seq", "id", "boot", "wall_us", "mono_us", "clock", "topic", "type", "source", "data"},
+        strict=True,
+    )  # fmt: skip
+    counters = [f"{name}{cls:d}" for name in ("depth", "dropped") for cls in MessageClass]
+    database.table("state").create(
+        {"id": int, "arrival": int, "boot": bytes, "seq": int} | dict.fromkeys(counters, int),
+        pk="id",
+        strict=True,
+    )
+    database.table("state").insert(
+        {"id": 1, "arrival": 0, "boot": bytes(16), "seq": 0} | dict.fromkeys(counters, 0)
+    )
+    database.table("aside").create(
+        {"id": int, "name": str, "salvaged": int, "lost": int, "done": int}, pk="id", strict=True
+    )
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first,)
+
+
+def read_state(connection: sqlite3.Connection) -> State:
+    """The counters.
+
+    Raises:
+        UnknownSchema: the row is not there.
+        sqlite3.Error: it cannot be read.
+    """
+    found = connection.execute(
+        "SELECT arrival, boot, seq, depth0, depth1, depth2, depth3, dropped0, dropped1, dropped2, dropped3"
+        " FROM state WHERE id = 1"
+    ).fetchone()
+    if found is None:
+        raise UnknownSchema("no row of counters")
+    return State(found[0], found[1], found[2], found[3:7], found[7:11])
+
+
+def count(connection: sqlite3.Connection, cls: int, *, stored: int = 0, dropped: int = 0) -> None:
+    """Add to a class's counters, in the current transaction."""
+    connection.execute(
+        f"UPDATE state SET depth{cls:d} = depth{cls:d} + ?, dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1",  # noqa: S608 - an integer
+        (stored, dropped),
+    )
+
+
+def to_raw(row: Row) -> Raw:
+    """A row as `INSERT` takes it."""
+    return (
+        row.key, row.seq, row.id.bytes, row.boot_id.bytes, row.wall_us, row.mono_us, row.clock.value,
+        row.topic, row.type, row.source, row.subject, row.data, row.expires_s, row.dataschema,
+    )  # fmt: skip
+
+
+def from_raw(raw: Raw) -> Row:
+    """A row as `SELECT` gives it.
+
+    Raises:
+        ValueError: the file holds something that was never put there.
+    """
+    try:
+        return Row(
+            key=raw[0], seq=raw[1], id=UUID(bytes=raw[2]), boot_id=UUID(bytes=raw[3]), wall_us=raw[4],
+            mono_us=raw[5], clock=ClockQuality(raw[6]), topic=raw[7], type=raw[8], source=raw[9],
+            subject=raw[10] or "", data=raw[11], expires_s=raw[12], dataschema=raw[13] or "",
+        )  # fmt: skip
+    except TypeError as error:
+        raise ValueError(f"row {raw[0]!r} of the outbox is damaged: {error}") from error
