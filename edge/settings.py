@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import math
 import re
+import tomllib
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ from edge.tomlfile import toml_value
 
 T = TypeVar("T")
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+"""What CloudEvents forbids in a text: names end up in alerts, and a press must not fail on them."""
+_TEXT_LENGTH: Final = 500
 _INT64: Final = 2**63
 _TYPE_WORDS: Final[dict[type, str]] = {
     bool: "true or false",
@@ -157,9 +160,17 @@ def _setting(entry: dataclasses.Field[Any], annotation: object) -> Setting:
         minimum=meta.get("min"),
         maximum=meta.get("max"),
         choices=tuple(meta.get("choices", ())) or shape.choices,
-        example=meta.get("example"),
+        example=_example(meta.get("example"), shape),
         pin=str(meta.get("pin", "")),
     )
+
+
+def _example(example: object, shape: Shape) -> object:
+    """The example as a value: for anything but a text it may be given as TOML, such as "[12, 20, 21]"."""
+    if not isinstance(example, str) or (issubclass(shape.base, str | Path) and not shape.many):
+        return example
+    value = tomllib.loads(f"value = {example}")["value"]
+    return tuple(value) if shape.many else value
 
 
 def _shape(annotation: object) -> Shape:
@@ -320,7 +331,9 @@ def _text(setting: Setting, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(_needed(setting))  # noqa: TRY004 - the reader collects ValueErrors
     if _CONTROL.search(value):
-        raise ValueError("This holds control characters, which cannot be shown; write plain text.")
+        raise ValueError("This holds a line break or control character; write plain text on one line.")
+    if len(value) > _TEXT_LENGTH:
+        raise ValueError(f"This is longer than {_TEXT_LENGTH} characters; say it shorter.")
     if setting.choices and value not in setting.choices:
         known = [str(choice) for choice in setting.choices]
         raise ValueError(f"This must be one of {_listed(known)}.{_close(value, known)}")

@@ -138,7 +138,9 @@ def test_all_problems_are_reported_together():
         ({"button": [{"name": "a", "covert": 1}]}, "button[0].covert", "true or false"),
         ({"button": [{"name": "a", "covert": "yes"}]}, "button[0].covert", "true or false"),
         ({"button": [{"name": 5}]}, "button[0].name", 'a text in "quotes", such as "gate"'),
-        ({"button": [{"name": "a\x00b"}]}, "button[0].name", "control characters"),
+        ({"button": [{"name": "a\x00b"}]}, "button[0].name", "control character"),
+        ({"button": [{"name": "a\nb"}]}, "button[0].name", "a line break"),
+        ({"button": [{"name": "a" * 501}]}, "button[0].name", "longer than 500"),
         (
             {"button": [{"name": "a", "wiring": "normaly-open"}]},
             "button[0].wiring",
