@@ -1,0 +1,235 @@
+"""What happens on one standing connection: rows out, answers in, proof handed on.
+
+Owns the packet ids in flight and the window. It is driven by the uplink's thread and never waits itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from sync.dial import LinkError
+from sync.message import MessageClass, Row, render
+from sync.sending import FAILURE, NO_SUBSCRIBERS, SendQueue, Source
+from sync.settings import Confirm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync.clock import Clock
+    from sync.link import Link, Terms
+    from sync.settings import UplinkSettings
+
+log = logging.getLogger(__name__)
+
+NOT_AUTHORISED: Final = 0x87
+_BYTES_PER_KB: Final = 1024
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One unanswered packet; a status of ours has no row."""
+
+    row: Row | None
+    what: str
+    bytes: int
+    sent_s: float
+
+
+class Courier:
+    """Sends what the queue gives, over one link, and tells the queue what became of it.
+
+    Attributes:
+        answered: how many answers have come by this link.
+        trouble: what is wrong with our own statuses, a sentence for each topic.
+
+    Args:
+        link: an accepted connection.
+        terms: what the broker allows on it.
+        queue: the order of the rows.
+        source: the outbox.
+        settings: window, confirmation and time-outs.
+        clock: for the delay that a late message admits, and for the time-outs.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is needed, and each is named
+        self,
+        link: Link,
+        terms: Terms,
+        *,
+        queue: SendQueue,
+        source: Source,
+        settings: UplinkSettings,
+        clock: Clock,
+    ) -> None:
+        self.answered = 0
+        self.trouble: dict[str, str] = {}
+        self._proved: list[Row] = []
+        self._link = link
+        self._window = min(settings.window, terms.receive_maximum)
+        self._window_bytes = settings.window_kb * _BYTES_PER_KB
+        self._limit = terms.maximum_packet
+        self._queue = queue
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._flights: dict[int, _Flight] = {}
+        self._flying_bytes = 0
+        self._expired: list[Row] = []
+        self._mark = (0, 0)
+        self._moved_s = self.now_s()
+
+    @property
+    def room(self) -> bool:
+        """Whether the broker allows one more unanswered packet."""
+        return len(self._flights) < self._window
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return not self._flights
+
+    def now_s(self) -> float:
+        """The clock, in seconds."""
+        return self._clock.monotonic_us() / 1e6
+
+    def status(self, topic: str, document: Mapping[str, object]) -> None:
+        """Publish a retained status; it is not sent again, the next connection sends a newer one."""
+        payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        if self._fits(topic, payload, f"the status on {topic}"):
+            mid = self._link.publish(topic, payload, retain=True)
+            self._flights[mid] = _Flight(None, topic, len(payload), self.now_s())
+            self._flying_bytes += len(payload)
+
+    def health(self, topic: str, payload: bytes) -> None:
+        """Publish once, QoS 0: lost when the line is."""
+        if self._fits(topic, payload, f"the health report on {topic}"):
+            self._link.publish(topic, payload, qos=0)
+
+    def pump(self) -> None:
+        """Send as many rows as the window allows."""
+        while len(self._flights) < self._window and (
+            self._flying_bytes < self._window_bytes or not self._queue.flying
+        ):
+            row = self._queue.next(self.now_s(), self._source)
+            if row is None:
+                break
+            self._send(row)
+        self._link.flush()
+
+    def settle(self) -> None:
+        """Take in the answers that have arrived; `take_proved` and `trouble` say what came of them."""
+        acks = self._link.acks
+        while acks:
+            mid, code = acks.popleft()
+            flight = self._flights.pop(mid, None)
+            if flight is None:
+                continue
+            self.answered += 1
+            self._flying_bytes -= flight.bytes
+            if flight.row is None:
+                self._settle_status(flight.what, code)
+            else:
+                self._settle_row(flight.row, code)
+
+    def take_proved(self) -> list[Row]:
+        """Rows that the broker has taken since this was asked last."""
+        proved, self._proved = self._proved, []
+        return proved
+
+    def take_expired(self) -> list[Row]:
+        """Rows that nobody wants any more; they are to leave the outbox unsent."""
+        expired, self._expired = self._expired, []
+        return expired
+
+    def check(self) -> None:
+        """Look whether answers keep coming.
+
+        Raises:
+            LinkError: the oldest message has waited for `ack_timeout_s` and so long nothing has moved on the
+                line, in either direction. A slow line that still moves is left alone.
+        """
+        now_s = self.now_s()
+        stream = self._link.stream
+        mark = (stream.heard_bytes, stream.unanswered_bytes())
+        if mark != self._mark or not self._flights:
+            self._mark, self._moved_s = mark, now_s
+        oldest_s = min((flight.sent_s for flight in self._flights.values()), default=now_s)
+        if now_s - max(oldest_s, self._moved_s) >= self._settings.ack_timeout_s:
+            raise LinkError(f"no answer for {self._settings.ack_timeout_s:g} s")
+
+    def due_in_s(self) -> float:
+        """Seconds until this wants to be called again without anything having happened; 0 for at once."""
+        if self._queue.unfinished and len(self._flights) < self._window:
+            return 0.0
+        again_s = self._queue.due_in_s(self.now_s())
+        tick_s = min(1.0, self._settings.ack_timeout_s / 4) if self._flights else 1.0
+        return tick_s if again_s is None else min(tick_s, again_s)
+
+    def _send(self, row: Row) -> None:
+        expiry_s = row.remaining_s(self._clock)
+        if expiry_s == 0:
+            self._queue.sent(row)
+            self._queue.proved(row)
+            self._expired.append(row)
+            return
+        try:
+            payload = render(row, self._clock)
+            if not self._fits(row.topic, payload, f"message {row.id} on {row.topic}", row):
+                return
+            mid = self._link.publish(row.topic, payload, expiry_s=expiry_s)
+        except (ValueError, TypeError) as error:
+            log.error("Message %s cannot be sent and waits: %s", row.id, error)  # noqa: TRY400 - no bug of ours
+            self._queue.postpone(row, f"message {row.id} cannot be sent: {error}", self.now_s())
+            return
+        self._queue.sent(row)
+        self._flights[mid] = _Flight(row, row.topic, len(payload), self.now_s())
+        self._flying_bytes += len(payload)
+
+    def _fits(self, topic: str, payload: bytes, what: str, row: Row | None = None) -> bool:
+        # PUBLISH (MQTT 5.0, 3.3): 1 + up to 4 bytes of length, topic with 2, packet id 2, properties up to 6.
+        size = len(payload) + len(topic.encode()) + 15
+        if self._limit is None or size <= self._limit:
+            return True
+        why = f"{what} has {size} bytes and the broker takes at most {self._limit}"
+        log.warning("Not sent by this connection: %s.", why)
+        if row is not None:
+            self._queue.park(row, why)
+        else:
+            self.trouble[topic] = why
+        return False
+
+    def _settle_status(self, topic: str, code: int) -> None:
+        if code >= FAILURE:
+            self.trouble[topic] = _why(code, topic)
+        else:
+            self.trouble.pop(topic, None)
+
+    def _settle_row(self, row: Row, code: int) -> None:
+        unheard = code == NO_SUBSCRIBERS and row.cls <= MessageClass.SECURITY
+        if code >= FAILURE or unheard:
+            self._queue.refused(row, code, _why(code, row.topic), self.now_s())
+            return
+        self._proved.append(row)
+        if self._settings.confirm is Confirm.STATION and row.cls <= MessageClass.SECURITY:
+            self._queue.await_receipt(row, self.now_s())
+        else:
+            self._queue.proved(row)
+
+
+def _why(code: int, topic: str) -> str:
+    """A PUBACK's reason as a sentence."""
+    if code == NO_SUBSCRIBERS:
+        return f"nobody is listening to {topic}"
+    if code == NOT_AUTHORISED:
+        return f"not authorised to publish to {topic}"
+    try:
+        name = str(ReasonCode(PacketTypes.PUBACK, identifier=code)).lower()
+    except KeyError:
+        name = f"reason {code:#04x}"
+    return f"the broker refuses messages to {topic}: {name}"

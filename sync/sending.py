@@ -1,0 +1,357 @@
+"""Which row is sent next: the order, what has to wait, and what is proved.
+
+Owns no connection and no clock: it is told what happened and when. It reads the outbox in chunks, in the
+order of the keys (class, then arrival), and looks for newer rows of higher classes at each wake-up. What
+cannot go now is skipped and read again when its wait is over, so that nothing is stuck behind it and no
+backlog has to fit into memory.
+
+Why something waits:
+
+- a *topic* that the broker refuses (not authorised, nobody listens): one row at a time tries again, after
+  growing waits;
+- a *row* that the broker refuses for what is in it: it alone waits;
+- a *suspect*, a row that was in flight in three connections that broke: it travels alone, after growing
+  waits;
+- a row above the broker's packet size: parked until the next connection.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sync.message import CLASS_SHIFT, MessageClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from sync.message import Row
+
+log = logging.getLogger(__name__)
+
+NO_SUBSCRIBERS: Final = 0x10
+"""PUBACK "No matching subscribers" (MQTT 5.0, 3.4.2.1): accepted by the broker, and received by nobody."""
+
+FAILURE: Final = 0x80
+"""Reason codes from here on are failures."""
+
+STRIKES: Final = 3
+"""So many broken connections make a row a suspect."""
+
+_ABOUT_THE_ROW: Final = frozenset({0x80, 0x83, 0x95, 0x99})  # unspecified, implementation, too large, format
+_CHUNK_ROWS: Final = 64
+_FRESH_ROWS: Final = 8
+_READS_A_TURN: Final = 4
+_REMEMBERED: Final = 256
+_URGENT_MAX_S: Final = 10.0  # an alert tries again at least this often
+
+
+class Source(Protocol):
+    """Where rows come from: the outbox."""
+
+    def pending(self, limit: int, after: int = -1) -> list[Row]:
+        """Rows with a key above `after`, in the order of their keys."""
+
+
+@dataclass(slots=True)
+class _Wait:
+    """A wait that doubles."""
+
+    due_s: float
+    wait_s: float
+    why: str = ""
+    first_key: int = 0
+    trying: UUID | None = None
+
+
+class SendQueue:
+    """What to send next.
+
+    Args:
+        first_s: the first wait after a refusal, in seconds.
+        max_s: the longest one; alerts never wait more than 10 s.
+    """
+
+    def __init__(self, *, first_s: float, max_s: float) -> None:
+        self._first_s = first_s
+        self._max_s = max_s
+        self._proved: dict[UUID, int] = {}
+        self._strikes: dict[UUID, int] = {}
+        self._rows: dict[UUID, _Wait] = {}
+        self._flying: dict[UUID, Row] = {}
+        self._topics: dict[str, _Wait] = {}
+        self._awaiting: dict[UUID, Row] = {}
+        self._start_over()
+
+    @property
+    def flying(self) -> int:
+        """How many rows are in flight."""
+        return len(self._flying)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `next` stopped for the sake of its turn, with more to look at."""
+        return self._unfinished
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is being refused at the moment, a sentence each."""
+        return [
+            wait.why for wait in [*self._topics.values(), *self._rows.values()] if wait.why
+        ] + self._parked
+
+    @property
+    def removable(self) -> list[int]:
+        """Keys of the rows that are proved and still in the outbox, as far as is known."""
+        return list(self._proved.values())
+
+    def due_in_s(self, now_s: float) -> float | None:
+        """Seconds until something that waits may be tried again; None when nothing waits."""
+        return max(0.0, self._again[0][0] - now_s) if self._again else None
+
+    # What happens outside
+
+    def woken(self) -> None:
+        """There may be new rows."""
+        self._fresh = True
+        self._at_end = False
+
+    def new_link(self) -> None:
+        """A new connection: read everything again, and ask again for what was refused."""
+        self._topics.clear()
+        for wait in self._rows.values():
+            wait.why = ""
+        self._start_over()
+
+    def link_lost(self, now_s: float) -> None:
+        """The connection broke: every row in flight gets a strike."""
+        for row in self._flying.values():
+            strikes = self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
+            if strikes >= STRIKES:
+                wait_s = min(self._longest_s(row), self._first_s * 2.0 ** min(strikes - STRIKES, 30))
+                self._rows[row.id] = _Wait(now_s + wait_s, wait_s)
+        self.link_ended()
+        _forget_oldest(self._strikes)
+
+    def link_ended(self) -> None:
+        """The connection was ended on purpose: what is in flight is simply sent again."""
+        self._flying.clear()
+
+    def sent(self, row: Row) -> None:
+        """A row is in flight."""
+        self._flying[row.id] = row
+
+    def proved(self, row: Row) -> None:
+        """A row is delivered: it may leave the outbox, and what it proves about its topic is taken back."""
+        self.accepted(row)
+        self._proved[row.id] = row.key
+
+    def accepted(self, row: Row) -> None:
+        """The broker takes this row and hence this topic."""
+        self._flying.pop(row.id, None)
+        self._strikes.pop(row.id, None)
+        self._rows.pop(row.id, None)
+        topic = self._topics.pop(row.topic, None)
+        if topic is not None:
+            self._read_again(0.0, topic.first_key)
+
+    def await_receipt(self, row: Row, now_s: float) -> None:
+        """The broker has a row, but only a receipt is proof: send it again after growing waits."""
+        wait = self._grown(self._rows.get(row.id), row, now_s)
+        self.accepted(row)
+        self._rows[row.id] = wait
+        self._awaiting[row.id] = row
+        self._read_again(wait.due_s, row.key)
+
+    def receipted(self, row_id: UUID) -> Row | None:
+        """The station has a row; returns it, or None when nobody waits for this receipt (a second one)."""
+        row = self._awaiting.pop(row_id, None)
+        if row is not None:
+            self._rows.pop(row_id, None)
+            self._proved[row_id] = row.key
+        return row
+
+    def removed(self, keys: Iterable[int]) -> None:
+        """These rows have left the outbox."""
+        gone = set(keys)
+        self._proved = {row_id: key for row_id, key in self._proved.items() if key not in gone}
+
+    def refused(self, row: Row, code: int, why: str, now_s: float) -> None:
+        """The broker does not take a row.
+
+        Args:
+            row: the row.
+            code: reason code of the PUBACK.
+            why: a sentence for people.
+            now_s: the time.
+        """
+        self._flying.pop(row.id, None)
+        if code in _ABOUT_THE_ROW and len(self._rows) < _REMEMBERED:
+            self.postpone(row, why, now_s)
+        else:
+            self._hold_topic(row, why, now_s)
+
+    def postpone(self, row: Row, why: str, now_s: float) -> None:
+        """This row alone waits, longer each time."""
+        self._land(row)
+        wait = self._grown(self._rows.get(row.id), row, now_s)
+        wait.why = why
+        self._rows[row.id] = wait
+        self._read_again(wait.due_s, row.key)
+
+    def park(self, row: Row, why: str) -> None:
+        """This row cannot go by this connection at all."""
+        self._land(row)
+        self._parked_ids.add(row.id)
+        if why not in self._parked and len(self._parked) < _REMEMBERED:
+            self._parked.append(why)
+
+    # What goes next
+
+    def next(self, now_s: float, source: Source) -> Row | None:
+        """The row to send now; None when there is none, or none that may go before an answer arrives.
+
+        It reads at most a few chunks; `unfinished` says that it would go on at once if asked again.
+        """
+        self._unfinished = False
+        reads = 0
+        while self._again and self._again[0][0] <= now_s:
+            self._rewind(heapq.heappop(self._again)[1])
+        if self._fresh:
+            self._look_for_fresh(source)
+        while True:
+            if not self._at_end and (not self._ready or self._ready[0][0] > self._cursor):
+                if reads == _READS_A_TURN:
+                    self._unfinished = True
+                    return None
+                reads += 1
+                self._read(source)
+                continue
+            if not self._ready:
+                return None
+            _, _, row, fresh = self._ready[0]
+            if self._flying and not self._may_join(row, now_s):
+                return None
+            heapq.heappop(self._ready)
+            self._ready_ids.discard(row.id)
+            if self._may_go(row, now_s, fresh=fresh):
+                return row
+
+    def _start_over(self) -> None:
+        self._cursor = -1
+        self._tops = [(cls << CLASS_SHIFT) - 1 for cls in MessageClass]
+        self._at_end = False
+        self._fresh = False
+        self._unfinished = False
+        self._ready: list[tuple[int, str, Row, bool]] = []
+        self._ready_ids: set[UUID] = set()
+        self._again: list[tuple[float, int]] = []
+        self._parked_ids: set[UUID] = set()
+        self._parked: list[str] = []
+
+    def _read(self, source: Source) -> None:
+        """The next chunk from where reading has come to."""
+        rows = source.pending(_CHUNK_ROWS, self._cursor)
+        self._at_end = len(rows) < _CHUNK_ROWS
+        for row in rows:
+            self._offer(row, fresh=False)
+        if rows:
+            self._cursor = rows[-1].key
+
+    def _look_for_fresh(self, source: Source) -> None:
+        """Rows above the newest ones known, in the classes that reading has passed already."""
+        self._fresh = False
+        cls = 0
+        while self._cursor >= 0 and cls <= self._cursor >> CLASS_SHIFT and self._tops[cls] != self._cursor:
+            rows = source.pending(_FRESH_ROWS, self._tops[cls])
+            fresh = [row for row in rows if row.cls == cls]
+            for row in fresh:
+                self._offer(row, fresh=True)
+            if len(fresh) == _FRESH_ROWS:
+                self._fresh = True
+                return
+            if len(rows) == len(fresh):
+                return
+            cls = rows[len(fresh)].cls
+
+    def _offer(self, row: Row, *, fresh: bool) -> None:
+        """Take a row that was read into the ones that are ready, unless it is known already."""
+        self._tops[row.cls] = max(self._tops[row.cls], row.key)
+        if row.id in self._proved:
+            self._proved[row.id] = row.key
+        elif row.id not in self._ready_ids and row.id not in self._flying and row.id not in self._parked_ids:
+            heapq.heappush(self._ready, (row.key, row.id.hex, row, fresh))
+            self._ready_ids.add(row.id)
+
+    def _may_go(self, row: Row, now_s: float, *, fresh: bool) -> bool:
+        """Whether a row may go now; if not, it is read again when that may have changed."""
+        wait = self._rows.get(row.id)
+        if wait is not None and wait.due_s > now_s:
+            self._read_again(wait.due_s, row.key)
+            return False
+        topic = self._topics.get(row.topic)
+        if topic is None or fresh:
+            return True
+        topic.first_key = min(topic.first_key, row.key)
+        if topic.due_s > now_s or topic.trying is not None:
+            return False
+        topic.trying = row.id
+        return True
+
+    def _hold_topic(self, row: Row, why: str, now_s: float) -> None:
+        topic = self._topics.get(row.topic)
+        if topic is None or topic.trying == row.id:
+            held = self._grown(topic, row, now_s)
+            held.first_key = min(row.key, topic.first_key) if topic else row.key
+            self._topics[row.topic] = held
+            self._read_again(held.due_s, held.first_key)
+        else:
+            held = topic
+            held.first_key = min(held.first_key, row.key)
+            self._read_again(held.due_s, row.key)
+        held.why = why
+
+    def _grown(self, wait: _Wait | None, row: Row, now_s: float) -> _Wait:
+        wait_s = self._first_s if wait is None else min(self._longest_s(row), wait.wait_s * 2)
+        return _Wait(now_s + wait_s, wait_s)
+
+    def _longest_s(self, row: Row) -> float:
+        return min(self._max_s, _URGENT_MAX_S) if row.cls <= MessageClass.SECURITY else self._max_s
+
+    def _may_join(self, row: Row, now_s: float) -> bool:
+        """Whether a row may travel with those in flight: no suspect may, and only a press with a suspect."""
+        if self._is_suspect(row.id):
+            wait = self._rows.get(row.id)
+            return wait is not None and wait.due_s > now_s  # it does not travel yet at all
+        return row.cls is MessageClass.LIFE_SAFETY or not any(map(self._is_suspect, self._flying))
+
+    def _is_suspect(self, row_id: UUID) -> bool:
+        return self._strikes.get(row_id, 0) >= STRIKES
+
+    def _land(self, row: Row) -> None:
+        """A row is not in flight any more; if it was its topic's attempt, another may try."""
+        self._flying.pop(row.id, None)
+        topic = self._topics.get(row.topic)
+        if topic is not None and topic.trying == row.id:
+            topic.trying = None
+            self._read_again(0.0, topic.first_key)
+
+    def _read_again(self, due_s: float, key: int) -> None:
+        if len(self._again) < _REMEMBERED or due_s < self._again[0][0]:
+            heapq.heappush(self._again, (due_s, key))
+        else:
+            self._again[0] = (self._again[0][0], min(self._again[0][1], key))
+
+    def _rewind(self, key: int) -> None:
+        if key - 1 < self._cursor:
+            self._cursor = key - 1
+            self._at_end = False
+
+
+def _forget_oldest(counts: dict[UUID, int]) -> None:
+    """Keep a memory bounded: rows that were evicted never come back to be forgiven."""
+    for row_id in list(counts)[: max(0, len(counts) - 4 * _REMEMBERED)]:
+        del counts[row_id]
