@@ -95,7 +95,7 @@ class FetchFailed(FetchError):
 
     def __init__(self, name: str, failures: tuple[SourceFailed, ...]) -> None:
         self.failures = failures
-        lines = [f"The model {name} could not be fetched from any of its {len(failures)} sources."]
+        lines = [f"The model {name} could not be fetched from any of its sources."]
         lines += [f"  {number}. {failure}" for number, failure in enumerate(failures, 1)]
         lines.append("Bring this machine online and try again, or import the file from another machine.")
         super().__init__("\n".join(lines))

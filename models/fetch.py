@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from models.download import Wanted, discard, download
@@ -57,8 +57,8 @@ def fetch(
 ) -> Path:
     """Make sure that a model is in ``directory``, downloading it if it is not.
 
-    A model that is there and intact is left alone, without a look at the network. What an interrupted call
-    had downloaded is continued by the next one.
+    A model that is there and intact is left alone: no look at the network, nothing written. What an
+    interrupted call had downloaded is continued by the next one.
 
     Args:
         spec: The model.
@@ -79,6 +79,8 @@ def fetch(
         ValueError: A source is in no known notation.
     """
     candidates = [parse_source(source) for source in (spec.sources if sources is None else sources)]
+    with suppress(ModelFileError, StorageProblem):
+        return verify(spec, directory)
     with _folder(directory, limits):
         if (present := _present(spec, directory)) is not None:
             return present

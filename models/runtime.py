@@ -5,7 +5,8 @@ This module owns the choice between ``ai_edge_litert`` (Google's current runtime
 Above it nobody knows which of them runs.
 
 ``tflite_runtime`` does not check a file before it walks through it and dies of a segmentation fault on a
-damaged one. A file whose hash was not compared is therefore opened in a child process first.
+damaged one. A file whose hash was not compared is therefore opened in a child process first. Damage in places
+where it does not look it takes no notice of; only the hash finds that.
 
 Both print one ``INFO`` line to the standard error stream when they open a model. It comes from native code
 and is left alone: to hide it, the whole process's stream would have to be bent aside while others write.

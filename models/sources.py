@@ -16,7 +16,8 @@ import re
 from dataclasses import dataclass
 
 _NPM = re.compile(
-    r"npm:(?P<package>(?:@[\w.-]+/)?[\w.-]+@[\w.+-]+)!(?P<members>[^#]+)(?:#(?P<span>\d+-\d+))?"
+    r"npm:(?P<package>(?:@\w[\w.-]*/)?\w[\w.-]*@\d[\w.+-]*)"
+    r"!(?P<members>[^#]+)(?:#(?P<span>\d+-\d+))?"
 )
 
 
