@@ -21,6 +21,7 @@ BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 TIMESYNCD_FLAG = Path("/run/systemd/timesync/synchronized")
 """Made by systemd-timesyncd when it has set the clock at least once since the machine started."""
 
+QUALITY_VALID_US = 1_000_000
 STA_UNSYNC = 0x0040
 TIME_ERROR = 5
 
@@ -80,6 +81,8 @@ class SystemClock:
         self._flag = timesyncd_flag
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._was_synced = False
+        self._asked_us = -QUALITY_VALID_US
+        self._quality = ClockQuality.UNSYNCED
 
     @property
     def boot_id(self) -> uuid.UUID:
@@ -95,7 +98,14 @@ class SystemClock:
         return time.monotonic_ns() // 1000
 
     def quality(self) -> ClockQuality:
-        """Ask the kernel (about 2 µs)."""
+        """What the kernel says; asked at most once a second."""
+        now_us = self.monotonic_us()
+        if now_us - self._asked_us >= QUALITY_VALID_US:
+            self._quality = self._ask()
+            self._asked_us = now_us
+        return self._quality
+
+    def _ask(self) -> ClockQuality:
         disciplined = self._disciplined()
         if disciplined or (disciplined is None and self._flag.exists()):
             self._was_synced = True

@@ -55,7 +55,7 @@ class Held:
             return sum(row.cls is cls for row in self._rows.values())
 
     def stored(self, key: int, new_key: int) -> None:
-        """A held row is on the disk now, under `new_key`; if it was removed meanwhile, that is still to do."""
+        """A held row is on the disk now, under `new_key`; one that was removed meanwhile is still to go."""
         with self._lock:
             if self._rows.pop(key, None) is None:
                 self._gone.add(new_key)

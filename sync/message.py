@@ -27,6 +27,7 @@ DELAYED_AFTER_MS = 10_000
 MAX_INTEGER = 2**31 - 1
 """The largest Integer that CloudEvents allows in an attribute."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _MAX_TOPIC_BYTES = 65_535
@@ -92,7 +93,7 @@ class Message:
             MessageError: `data` is not an object that JSON and UTF-8 can express.
         """
         try:
-            text = json.dumps(dict(self.data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text = _ENCODER.encode(dict(self.data))
             text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise MessageError(
@@ -182,7 +183,7 @@ def render(row: Row, clock: Clock) -> bytes:
     if row.dataschema:
         attributes["dataschema"] = row.dataschema
     attributes |= _delay(row.age_ms(clock))
-    head = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
+    head = _ENCODER.encode(attributes)
     return f'{head[:-1]},"data":{row.data}}}'.encode()
 
 

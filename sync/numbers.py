@@ -5,10 +5,10 @@ directory that is memory (`/run/tuquan`): so they outlive a killed process, a da
 that turned read-only, and no `(boot_id, seq)` is ever repeated. The file is never synced, since a power cut
 ends the boot that it counts. flock(2) orders the processes; a few microseconds a number.
 
-The database keeps both numbers too, as a floor: a lost counter file alone repeats nothing either. Where no
-such file can be had, the numbers come from this process alone, and arrival numbers are taken from the wall
-clock in microseconds, far above any counter, so that they meet no key which a database out of reach may
-hold.
+The database keeps both numbers too, a few behind, as a floor: when the counter file alone is lost in
+mid-boot, they go on from a little above it, with a gap and without a repeat. Where no such file can be had,
+the numbers come from this process alone, and arrival numbers are taken from the wall clock in microseconds,
+far above any counter, so that they meet no key which a database out of reach may hold.
 """
 
 import fcntl
@@ -18,13 +18,17 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 ARRIVAL_MASK = 2**56 - 1
 LOCK_PATIENCE_S = 0.1
+LOOK_EVERY = 16
+"""Numbers after which to see that nobody has removed the file."""
+Pair = tuple[int, int]
+"""Arrival number and seq."""
 _RECORD = struct.Struct("<16sQQ")
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,11 @@ def acquire(fd: int, mode: int, patience_s: float) -> None:
             return
 
 
+def _unlock(fd: int) -> None:
+    if fd >= 0:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
 class Numbers:
     """Gives out `(arrival, seq)` pairs; safe for several threads and several processes."""
 
@@ -59,56 +68,72 @@ class Numbers:
         )
         self._lock = threading.Lock()
         self._fd = -1
-        self._path = self._candidates[0]
+        self._path = ""
+        self._inode = 0
         self._boot = b""
         self._arrival = 0
         self._seq = 0
         self._complained = False
+        self._taken = 0
 
     @property
     def shared(self) -> bool:
         """Whether the last number came from the file that all processes share."""
         return self._fd >= 0
 
-    def seen(self, boot_id: UUID, arrival: int, seq: int) -> None:
-        """Note numbers that were met elsewhere: none up to these is given again in this process."""
-        with self._lock:
-            self._enter(boot_id)
-            self._arrival = max(self._arrival, arrival & ARRIVAL_MASK)
-            self._seq = max(self._seq, seq)
+    def prime(self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair]) -> None:
+        """Start from the database's numbers, if nobody has started in this boot yet."""
+        self._advance(boot_id, wall_us, floor, 0)
 
-    def take(
-        self, boot_id: UUID, wall_us: int, arrival_floor: int = 0, seq_floor: int = 0
-    ) -> tuple[int, int]:
-        """The next pair, above both floors and above everything given before in this boot."""
-        with self._lock, self._file() as fd:
-            self._enter(boot_id)
-            self._read(fd)
-            lowest = 0 if fd >= 0 else max(0, wall_us)
-            self._arrival = max(self._arrival, arrival_floor, lowest) + 1
-            self._seq = max(self._seq, seq_floor) + 1
-            self._write(fd)
-            return self._arrival, self._seq
+    def take(self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None = None) -> Pair:
+        """The next pair, above everything given before in this boot.
+
+        Args:
+            boot_id: this start of the machine.
+            wall_us: wall time, for arrival numbers where there is no shared file.
+            floor: tells the highest pair in the database; asked only where the shared file knows nothing yet.
+        """
+        return self._advance(boot_id, wall_us, floor, 1)
+
+    def _advance(self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int) -> Pair:
+        with self._lock:
+            fd = self._locked_file()
+            try:
+                if self._boot != boot_id.bytes:
+                    self._boot, self._seq = boot_id.bytes, 0
+                if not self._read(fd) and floor is not None:
+                    self._raise_to(*floor())
+                if fd < 0:
+                    self._raise_to(wall_us, 0)
+                self._arrival += step
+                self._seq += step
+                self._write(fd)
+                return self._arrival, self._seq
+            finally:
+                _unlock(fd)
 
     def give_back(self, seq: int) -> None:
         """Take back the last `seq`, because its message was refused; without effect if others followed."""
-        with self._lock, self._file() as fd:
-            self._read(fd)
-            if self._seq == seq:
-                self._seq -= 1
-                self._write(fd)
+        with self._lock:
+            fd = self._locked_file()
+            try:
+                self._read(fd)
+                if self._seq == seq:
+                    self._seq -= 1
+                    self._write(fd)
+            finally:
+                _unlock(fd)
 
     def close(self) -> None:
         """Close the file; idempotent."""
         with self._lock:
             self._drop()
 
-    def _enter(self, boot_id: UUID) -> None:
-        if self._boot != boot_id.bytes:
-            self._boot, self._seq = boot_id.bytes, 0
+    def _raise_to(self, arrival: int, seq: int) -> None:
+        self._arrival = max(self._arrival, arrival & ARRIVAL_MASK)
+        self._seq = max(self._seq, seq)
 
-    @contextmanager
-    def _file(self) -> Iterator[int]:
+    def _locked_file(self) -> int:
         """The locked file's descriptor, or -1 where there is none."""
         try:
             self._ensure_open()
@@ -116,28 +141,28 @@ class Numbers:
         except OSError as error:
             self._complain("Message numbers are counted by this process alone: %s", error)
             self._drop()
-            yield -1
-            return
-        fd = self._fd
-        try:
-            yield fd
-        finally:
-            fcntl.flock(fd, fcntl.LOCK_UN)
+        return self._fd
 
     def _ensure_open(self) -> None:
         """Open the file, again if it was removed meanwhile."""
         if self._fd >= 0:
-            with suppress(OSError):
-                if os.stat(self._path).st_ino == os.fstat(self._fd).st_ino:
-                    return
+            self._taken += 1
+            if self._taken % LOOK_EVERY or self._is_there():
+                return
             self._drop()
         for path in self._candidates:
             with suppress(OSError):
                 self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-                self._path = path
+                self._path, self._inode = str(path), os.fstat(self._fd).st_ino
                 self._allocate()
                 return
         raise OSError(f"neither {self._candidates[0]} nor {self._candidates[1]} can be written.")
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self._path).st_ino == self._inode  # noqa: PTH116 - at puts, half the time
+        except OSError:
+            return False
 
     def _allocate(self) -> None:
         """Give the file its one block now, while the disk has one: later writes need no room."""
@@ -152,18 +177,18 @@ class Numbers:
             self._drop()
             raise
 
-    def _read(self, fd: int) -> None:
-        if fd < 0:
-            return
+    def _read(self, fd: int) -> bool:
+        """Take over what the file says; False when it says nothing about this boot."""
         record = b""
         with suppress(OSError):
-            record = os.pread(fd, _RECORD.size, 0)
+            record = os.pread(fd, _RECORD.size, 0) if fd >= 0 else b""
         if len(record) < _RECORD.size:
-            return
+            return False
         boot, arrival, seq = _RECORD.unpack(record)
-        if boot == self._boot:
-            self._arrival = max(self._arrival, arrival)
-            self._seq = max(self._seq, seq)
+        if boot != self._boot:
+            return False
+        self._raise_to(arrival, seq)
+        return True
 
     def _write(self, fd: int) -> None:
         if fd < 0:

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from sync import schema
 from sync.errors import OutboxFull
-from sync.message import MessageClass, Row
+from sync.message import MessageClass
 
+MEASURE_EVERY = 32
+PLENTY_BYTES = 8 * 2**20
 BATCH_ROWS = 256
 ROUNDS = 2
 SLACK_BYTES = 4 * schema.PAGE_BYTES
@@ -33,26 +35,37 @@ class Quota:
         self._directory = directory
         self._max = max_bytes
         self._min_free = min_free_bytes
+        self._credit = 0
+        self._unmeasured = 0
         self.checkpoint_bytes = max(32 * schema.PAGE_BYTES, min(4 * 2**20, max_bytes // 8))
 
-    def make_room(self, connection: sqlite3.Connection, wal: Path, row: Row) -> None:
-        """Within a transaction: see to it that `row` fits, giving up older and lesser rows.
+    def make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, data: str) -> None:
+        """Within a transaction: see to it that a row fits, giving up older and lesser rows.
+
+        While there is plenty of room, it is measured every `MEASURE_EVERY` rows only.
 
         Raises:
             OutboxFull: it does not fit and nothing of its class or below is there; never for life-safety.
             sqlite3.Error: the disk refuses.
         """
-        need = len(row.data.encode()) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
+        self._credit -= 4 * len(data) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
+        self._unmeasured += 1
+        if self._credit < PLENTY_BYTES or self._unmeasured >= MEASURE_EVERY:
+            need = len(data.encode()) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
+            self._make_room(connection, wal, cls, need)
+
+    def _make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, need: int) -> None:
         for _ in range(ROUNDS):
-            if self._room(connection, wal, row.cls) >= need:
+            self._credit, self._unmeasured = self._room(connection, wal, cls), 0
+            if self._credit >= need:
                 return
-            if not self._give_up(connection, row.cls, need):
+            if not self._give_up(connection, cls, need):
                 break
         else:
             return
-        if row.cls is not MessageClass.LIFE_SAFETY:
+        if cls is not MessageClass.LIFE_SAFETY:
             raise OutboxFull(
-                f"The outbox in {self._directory} has no room for a message of class {row.cls.name}: "
+                f"The outbox in {self._directory} has no room for a message of class {cls.name}: "
                 "free disk space, or raise max_mb, or restore the connection so that it can empty itself."
             )
 
@@ -61,7 +74,7 @@ class Quota:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         free_pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
         try:
-            log_bytes = os.stat(wal).st_size
+            log_bytes = wal.stat().st_size
         except FileNotFoundError:
             log_bytes = 0
         disk = os.statvfs(self._directory)
@@ -95,5 +108,5 @@ def _delete_oldest(connection: sqlite3.Connection, cls: MessageClass, goal_bytes
             break
     if rows:
         connection.execute("DELETE FROM message WHERE key BETWEEN ? AND ?", (low, last))
-        schema.count(connection, cls, stored=-rows, dropped=rows)
+        schema.count_dropped(connection, cls, rows)
     return rows

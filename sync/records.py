@@ -18,8 +18,7 @@ class OutboxSettings:
     runtime_directory: Path = field(
         default=Path("/run/tuquan"),
         metadata={
-            "help": "Directory in memory for message counters; where it cannot be written, they lie beside the "
-            "outbox.",
+            "help": "Directory in memory for the message counters; else they lie beside the outbox.",
             "example": "/run/tuquan",
         },
     )

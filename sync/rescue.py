@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from uuid import UUID
 
+from sync import schema
 from sync.message import Row
-from sync.numbers import Numbers
 from sync.salvage import Salvage
 from sync.store import Store
 
@@ -49,7 +48,7 @@ class Rescue:
         self._lock_fd = -1
         self._report = Report()
 
-    def begin(self, numbers: Numbers, boot_id: UUID) -> None:
+    def begin(self) -> None:
         """Note a file that was just set aside, or find one that is not finished; take a first slice.
 
         Raises:
@@ -69,7 +68,8 @@ class Rescue:
         self._salvage = Salvage(self._store.path.with_name(self._report.name))
         state = self._salvage.state()
         if state is not None:
-            numbers.seen(boot_id, state.arrival, state.seq if state.boot == boot_id.bytes else 0)
+            with self._store.writing(self._store.urgent) as connection:
+                schema.note_numbers(connection, state.arrival, state.boot, state.seq)
         self._rows = self._salvage.rows()
         self.step(OPENING_S)
 

@@ -31,7 +31,7 @@ class Salvage:
     """The readable rows of one damaged file; it is opened for reading only and stays as it is.
 
     Attributes:
-        lost: rows that were met but not readable, or that the file's own counters say are missing.
+        lost: places that could not be read, a row or a page each: at least so many rows are lost.
     """
 
     def __init__(self, damaged: Path) -> None:
@@ -39,7 +39,6 @@ class Salvage:
         self.lost = 0
         self._work = damaged.with_name(f"{damaged.name}.work")
         self._probes = 0
-        self._read = 0
         self._connection = self._open()
 
     def state(self) -> schema.State | None:
@@ -57,9 +56,6 @@ class Salvage:
             return
         for cls in MessageClass:
             yield from self._of_class(cls)
-        state = self.state()
-        if state is not None:
-            self.lost = max(self.lost, sum(state.depth) - self._read)
 
     def close(self) -> None:
         """Close the file and remove the working copy; idempotent."""
@@ -107,6 +103,7 @@ class Salvage:
                 continue
             rest = yield from self._scan(stopped, high, forwards=False)
             if rest is None or rest <= stopped:
+                self.lost += 1
                 continue
             middle = (stopped + rest) // 2
             ranges.append((stopped, middle))
@@ -135,7 +132,6 @@ class Salvage:
         except (ValueError, AttributeError):
             self.lost += 1
         else:
-            self._read += 1
             yield row
 
 
@@ -157,7 +153,7 @@ def _tolerant(path: Path) -> sqlite3.Connection:
 
 
 def _fresh_first_page(pages: int) -> bytes:
-    """Page 1 of an empty outbox of `pages` pages without free ones (fields: sqlite.org/fileformat2.html 1.3)."""
+    """Page 1 of an empty outbox of `pages` pages, none free (fields: sqlite.org/fileformat2.html, 1.3)."""
     template = Database(memory=True, execute_plugins=False)
     template.conn.execute(f"PRAGMA page_size = {schema.PAGE_BYTES}")
     schema.migrate(template)

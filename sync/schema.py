@@ -2,8 +2,9 @@
 
 Three tables. `message` is one b-tree in sending order: the key is the class above the arrival number, so
 reading in order, dropping the oldest of a class and deleting what was delivered all touch neighbouring
-pages, and there is no secondary index to keep up. `state` is one row of counters that changes in the same
-transaction as a message. `aside` lists damaged files that this one replaced, and what was saved from them.
+pages, and there is no secondary index to keep up. `state` is one row: how many rows were given up per
+class, and the numbers given out so far, brought up to date every `NUMBERS_STEP` messages (`sync.numbers`
+has the exact ones). `aside` lists damaged files that this one replaced, and what was saved from them.
 
 The schema's version is SQLite's `user_version`; migrations are functions that take it up by one.
 """
@@ -20,8 +21,10 @@ from sync.clock import ClockQuality
 from sync.message import CLASS_SHIFT, MessageClass, Row
 
 PAGE_BYTES = 4096
+NUMBERS_STEP = 32
+"""Messages after which the numbers in the file are brought up to date, for one page less in each commit."""
 ROW_OVERHEAD_BYTES = 400
-"""What a row takes beside its data: topic, type, source, subject, ids, cell header; a generous round figure."""
+"""What a row takes beside its data: topic, type, source, subject, ids, cell header; generously."""
 
 COLUMNS = (
     "key, seq, id, boot, wall_us, mono_us, clock, topic, type, source, subject, data, expires_s, dataschema"
@@ -43,7 +46,6 @@ class State:
     arrival: int
     boot: bytes
     seq: int
-    depth: tuple[int, ...]
     dropped: tuple[int, ...]
 
 
@@ -70,7 +72,7 @@ def connect(path: Path, *, synchronous: str, busy_s: float, autocheckpoint_pages
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
-            raise sqlite3.OperationalError(f"the write-ahead log cannot be used here (journal_mode {mode})")
+            raise sqlite3.OperationalError(f"no write-ahead log here (journal_mode {mode})")  # noqa: TRY301 - closes
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {autocheckpoint_pages}")
     except BaseException:
@@ -91,7 +93,7 @@ def migrate(database: Database) -> None:
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > len(MIGRATIONS) or (version == 0 and database.table_names()):
-            raise UnknownSchema(f"version {version} of some other schema")
+            raise UnknownSchema(f"version {version} of some other schema")  # noqa: TRY301 - rolls back
         for step in MIGRATIONS[version:]:
             step(database)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -115,7 +117,7 @@ def _first(database: Database) -> None:
         not_null={"seq", "id", "boot", "wall_us", "mono_us", "clock", "topic", "type", "source", "data"},
         strict=True,
     )  # fmt: skip
-    counters = [f"{name}{cls:d}" for name in ("depth", "dropped") for cls in MessageClass]
+    counters = [f"dropped{cls:d}" for cls in MessageClass]
     database.table("state").create(
         {"id": int, "arrival": int, "boot": bytes, "seq": int} | dict.fromkeys(counters, int),
         pk="id",
@@ -140,20 +142,32 @@ def read_state(connection: sqlite3.Connection) -> State:
         sqlite3.Error: it cannot be read.
     """
     found = connection.execute(
-        "SELECT arrival, boot, seq, depth0, depth1, depth2, depth3, dropped0, dropped1, dropped2, dropped3"
-        " FROM state WHERE id = 1"
+        "SELECT arrival, boot, seq, dropped0, dropped1, dropped2, dropped3 FROM state WHERE id = 1"
     ).fetchone()
     if found is None:
         raise UnknownSchema("no row of counters")
-    return State(found[0], found[1], found[2], found[3:7], found[7:11])
+    return State(found[0], found[1], found[2], found[3:7])
 
 
-def count(connection: sqlite3.Connection, cls: int, *, stored: int = 0, dropped: int = 0) -> None:
-    """Add to a class's counters, in the current transaction."""
+def note_numbers(connection: sqlite3.Connection, arrival: int, boot: bytes, seq: int) -> None:
+    """Raise the counters to these, in the current transaction."""
     connection.execute(
-        f"UPDATE state SET depth{cls:d} = depth{cls:d} + ?, dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1",  # noqa: S608 - an integer
-        (stored, dropped),
+        "UPDATE state SET arrival = max(arrival, ?), seq = CASE WHEN boot = ? THEN max(seq, ?) ELSE ? END,"
+        " boot = ? WHERE id = 1",
+        (arrival, boot, seq, seq, boot),
     )
+
+
+def count_dropped(connection: sqlite3.Connection, cls: MessageClass, rows: int) -> None:
+    """Count rows that were given up, in the current transaction."""
+    sql = f"UPDATE state SET dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1"  # noqa: S608 - an integer
+    connection.execute(sql, (rows,))
+
+
+def depths(connection: sqlite3.Connection) -> dict[MessageClass, int]:
+    """Rows per class; walks the tree."""
+    sql = "SELECT count(*) FROM message WHERE key BETWEEN ? AND ?"
+    return {cls: connection.execute(sql, class_range(cls)).fetchone()[0] for cls in MessageClass}
 
 
 def to_raw(row: Row) -> Raw:

@@ -115,6 +115,7 @@ class Store:
         self.suspect = False
         self._checkpoint_bytes = checkpoint_bytes
         self._turn = threading.Lock()
+        self._name = str(path)
         self._inode = 0
         self._written = 0
 
@@ -159,17 +160,31 @@ class Store:
             OSError: the file is not open, or was replaced by another process.
             sqlite3.Error: SQLite or the disk refuses.
         """
-        with _soon(lane.lock), self._entered(lane) as connection, _soon(self._turn):
-            connection.execute("BEGIN IMMEDIATE")
+        _acquire_soon(lane.lock)
+        try:
+            connection = self._enter(lane)
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException as error:
-                self.judge(error)
-                if connection.in_transaction:
-                    with suppress(sqlite3.Error):
-                        connection.execute("ROLLBACK")
-                raise
+                yield from self._transaction(connection)
+            finally:
+                fcntl.flock(lane.gate, fcntl.LOCK_UN)
+        finally:
+            lane.lock.release()
+
+    def _transaction(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        """BEGIN IMMEDIATE to COMMIT; the lanes take turns here, so that SQLite need not poll."""
+        _acquire_soon(self._turn)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self.judge(error)
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._turn.release()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -179,12 +194,19 @@ class Store:
             OSError: the file is not open, or was replaced by another process.
             sqlite3.Error: SQLite or the disk refuses.
         """
-        with _soon(self.routine.lock), self._entered(self.routine) as connection:
+        lane = self.routine
+        _acquire_soon(lane.lock)
+        try:
+            connection = self._enter(lane)
             try:
                 yield connection
             except sqlite3.Error as error:
                 self.judge(error)
                 raise
+            finally:
+                fcntl.flock(lane.gate, fcntl.LOCK_UN)
+        finally:
+            lane.lock.release()
 
     def judge(self, error: BaseException) -> None:
         """Remember an error that means damage: the next `open()` looks closer."""
@@ -212,16 +234,17 @@ class Store:
         """The file and its WAL on the disk."""
         return sum(_size(path) for path in (self.path, self.wal_path))
 
-    @contextmanager
-    def _entered(self, lane: Lane) -> Iterator[sqlite3.Connection]:
+    def _enter(self, lane: Lane) -> sqlite3.Connection:
+        """Take the gate, shared, and see that the path still leads to the open file."""
         connection = lane.connection
         acquire(lane.gate, fcntl.LOCK_SH, BUSY_S)
         try:
-            if os.stat(self.path).st_ino != self._inode:
-                raise OSError(f"another process has replaced {self.path}")
-            yield connection
-        finally:
+            if os.stat(self._name).st_ino != self._inode:  # noqa: PTH116 - at every put, half the time
+                raise OSError(f"another process has replaced {self.path}")  # noqa: TRY301 - unlocks
+        except BaseException:
             fcntl.flock(lane.gate, fcntl.LOCK_UN)
+            raise
+        return connection
 
     @contextmanager
     def _gate_held(self, mode: int) -> Iterator[None]:
@@ -311,15 +334,10 @@ class Store:
         )
 
 
-@contextmanager
-def _soon(lock: threading.Lock) -> Iterator[None]:
-    """Hold a lock, or give up: a thread that hangs in a disk operation must not hang the others."""
+def _acquire_soon(lock: threading.Lock) -> None:
+    """Take a lock, or give up: a thread that hangs in a disk operation must not hang the others."""
     if not lock.acquire(timeout=2 * BUSY_S):
         raise TimeoutError("another thread waits for the disk for too long")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _walk(connection: sqlite3.Connection, seconds: float) -> None:
