@@ -398,6 +398,9 @@ class NodeStatus:
     state: NodeState = field(metadata=word("online, fault (something of it does not work) or offline."))
     boot_id: UUID = field(metadata=word("Changes with every start of the machine; ``seq`` counts within it."))
     software: str = field(metadata=word("The version of the node's software."))
+    reason: str = field(
+        default="", metadata=word("Why it is offline, one word: ``lost``, ``stopped`` or ``moved``.")
+    )
     model: str = field(default="", metadata=word("The detection model and its version; empty without one."))
     area: Area | None = field(default=None, metadata=word("Where the node hangs."))
     faults: tuple[Fault, ...] = field(default=(), metadata=word("What does not work now."))

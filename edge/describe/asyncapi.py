@@ -1,0 +1,121 @@
+"""Owns the AsyncAPI 3.0 document: which topics there are, who sends what, with which QoS, retained or not."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.describe.samples import all_samples
+from edge.describe.schemas import TITLES
+from edge.events import Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
+from edge.messages import ROOT, SCHEMAS
+
+_ABOUT: Final = """\
+What a node of a neighbourhood's security group says over MQTT 5 (subscribers may use 3.1.1).
+
+Every payload is one CloudEvents 1.0 message in structured JSON, UTF-8. Inside `data`, alerts use the words
+of OASIS CAP 1.2. One incident has one `incident` id over its Alert, Updates and Cancel; every message has
+its own CloudEvents `id`: keep the ids you have seen, and what comes twice is one message. `bootid` and `seq`
+make gaps visible; `delayed` marks what waited for the line.
+
+Alerts are never retained. Below the node, `evidence/{kind}`, `receipt` and `command/{name}` are reserved.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One topic below the node, as DESIGN's table has it."""
+
+    document: type
+    suffix: str
+    qos: int
+    retained: bool
+    kinds: tuple[str, ...] = ()
+
+
+CHANNELS: Final = (
+    Channel(
+        document=Alert,
+        suffix="alert/{kind}",
+        qos=1,
+        retained=False,
+        kinds=tuple(kind.value for kind in AlertKind),
+    ),
+    Channel(
+        document=SensorEvent,
+        suffix="event/{kind}",
+        qos=1,
+        retained=False,
+        kinds=tuple(kind.value for kind in EventKind),
+    ),
+    Channel(document=NodeStatus, suffix="status", qos=1, retained=True),
+    Channel(document=Health, suffix="health", qos=0, retained=False),
+)
+
+
+def asyncapi() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "tuquan",
+            "version": "1.0.0",
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "servers": {
+            "broker": {
+                "host": "{host}:{port}",
+                "protocol": "secure-mqtt",
+                "protocolVersion": "5",
+                "description": "The commune's broker.",
+                "variables": {
+                    "host": {"description": "Its name."},
+                    "port": {"description": "Its TLS port.", "default": "8883"},
+                },
+            }
+        },
+        "channels": {SCHEMAS[channel.document]: _channel(channel) for channel in CHANNELS},
+        "operations": {f"send-{SCHEMAS[channel.document]}": _operation(channel) for channel in CHANNELS},
+        "components": {"messages": {SCHEMAS[channel.document]: _message(channel) for channel in CHANNELS}},
+    }
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    name = SCHEMAS[channel.document]
+    parameters: dict[str, Any] = {
+        "commune": {"description": "The commune's short name."},
+        "node": {"description": "The node's short name, unique in the commune."},
+    }
+    if channel.kinds:
+        parameters["kind"] = {"description": "What it is about.", "enum": list(channel.kinds)}
+    return {
+        "address": f"{ROOT}/{{commune}}/{{node}}/{channel.suffix}",
+        "title": TITLES[channel.document],
+        "parameters": parameters,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+    }
+
+
+def _operation(channel: Channel) -> dict[str, Any]:
+    name = SCHEMAS[channel.document]
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{name}"},
+        "summary": f"The node publishes this with QoS {channel.qos}, "
+        + ("retained." if channel.retained else "never retained."),
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retained, "bindingVersion": "0.2.0"}},
+        "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
+    }
+
+
+def _message(channel: Channel) -> dict[str, Any]:
+    name = SCHEMAS[channel.document]
+    return {
+        "title": TITLES[channel.document],
+        "contentType": "application/cloudevents+json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./schemas/{name}.json"},
+        },
+        "examples": [{"name": sample["type"], "payload": sample} for sample in all_samples()[name]],
+    }

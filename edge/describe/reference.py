@@ -1,0 +1,62 @@
+"""Owns ``docs/configuration.md``: every section and every setting of ``node.toml``, in tables."""
+
+from typing import Final
+
+from edge.describe.sections import VIETNAMESE, Section, sections
+from edge.settings import Setting
+from edge.tomlfile import toml_value
+
+_INTRO: Final = """\
+<!-- Written by `python -m edge.describe`; change the settings' own help instead. -->
+
+# Configuration
+
+A node has one file, `/etc/tuquan/node.toml`; `systemd/node.example.toml` is one to begin with.
+`tuquan check FILE` names everything that is wrong with it at once, with its place and what would be right.
+
+- `[name]` begins a section; `[[name]]` begins one of several of a kind: write it again for the next one.
+- A setting that is left out has its default. A setting that is not known is an error.
+- Texts and paths stand in "quotes". A relative path is relative to the folder of the file.
+- Pins are GPIO (BCM) numbers, not positions on the header; `hardware.md` has both.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join([_INTRO, *(_section(section) for section in sections())])
+
+
+def _section(section: Section) -> str:
+    several = " Any number of them." if section.many else ""
+    needed = " Required." if section.required else ""
+    lines = [f"## `{section.header}`", "", f"{section.help}{several}{needed}", ""]
+    lines += [f"*{VIETNAMESE[section.path]}*", ""]
+    lines += ["| setting | type | default | allowed | what it does |", "|---|---|---|---|---|"]
+    lines += [_row(setting) for setting in section.settings]
+    return "\n".join(lines) + "\n"
+
+
+def _row(setting: Setting) -> str:
+    cells = [f"`{setting.name}`", _type(setting), _default(setting), _allowed(setting), setting.help]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _type(setting: Setting) -> str:
+    words = {"str": "text", "Path": "path", "bool": "true / false", "int": "whole number", "float": "number"}
+    one = words.get(setting.shape.base.__name__, "text")
+    return f"list of {one}" if setting.shape.many else one
+
+
+def _default(setting: Setting) -> str:
+    if setting.required:
+        return f"**required**, such as `{toml_value(setting.example)}`"
+    if setting.default is None:
+        return "none"
+    unit = f" {setting.unit}" if setting.unit else ""
+    return f"`{toml_value(setting.default)}`{unit}"
+
+
+def _allowed(setting: Setting) -> str:
+    if setting.choices:
+        return ", ".join(f"`{toml_value(choice)}`" for choice in setting.choices)
+    return setting.bounds

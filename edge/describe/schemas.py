@@ -1,0 +1,184 @@
+"""Owns the JSON Schemas (2020-12) of what travels: the CloudEvents envelope with each document inside.
+
+The shapes come from the dataclasses by pydantic; here they are given their sentences, freed of ``null`` (what
+is absent is left out on the wire), and tied together: each kind with its details, its type and its topic.
+"""
+
+import copy
+import inspect
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from edge import events
+from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
+from edge.messages import SCHEMAS, schema_of
+from sensors.readings import State
+from sync.clock import ClockQuality
+from sync.message import MAX_INTEGER
+
+Schema = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+TITLES: Final[dict[type, str]] = {
+    Alert: "An alert: something happened that somebody has to act on",
+    SensorEvent: "An event: worth keeping, not worth waking anyone",
+    NodeStatus: "The status of a node: its birth, and the will that its broker publishes for it",
+    Health: "A health report of a node",
+}
+
+_STORED: Final = (Alert, SensorEvent)
+"""What has a place in the order; status and health are of the moment."""
+
+_UUID: Final[Schema] = {"type": "string", "format": "uuid"}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by the name of its file, without its ending."""
+    return {name: _document(document) for document, name in SCHEMAS.items()}
+
+
+def _document(document: type) -> Schema:
+    """The schema of a whole message: the envelope with the document in ``data``."""
+    name, stored = SCHEMAS[document], document in _STORED
+    properties = _attributes(document)
+    if stored:
+        properties |= _order()
+    required = [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "time",
+        "datacontenttype",
+        "dataschema",
+        "bootid",
+        "clock",
+    ]
+    required += ["subject", "seq", "delayed"] if stored else []
+    schema: Schema = {
+        "$schema": DIALECT,
+        "$id": f"urn:tuquan:schema:{name}:v1",
+        "title": TITLES[document],
+        "description": "CloudEvents 1.0 in structured JSON. Fields that are not listed may be added.",
+        "type": "object",
+        "properties": properties | {"data": {"$ref": f"#/$defs/{document.__name__}"}},
+        "required": [*required, "data"],
+        "$defs": _definitions(document),
+    }
+    if document is Alert:
+        schema["allOf"] = [_same_kind(kind) for kind in AlertKind]
+    return schema
+
+
+def _attributes(document: type) -> Schema:
+    """The envelope's attributes that every message has."""
+    return {
+        "specversion": {"const": "1.0"},
+        "id": _UUID | {"description": "The message's own id (UUIDv7); what comes twice is the same message."},
+        "source": {
+            "type": "string",
+            "pattern": "^/tuquan/[a-z0-9-]+/[a-z0-9-]+$",
+            "description": "/tuquan/{commune}/{node}",
+        },
+        "type": {"enum": list(_types(document)), "description": "What the message is about."},
+        "subject": {"type": "string", "description": "The device's name."},
+        "time": {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "Z$",
+            "description": "When it was accepted by the node, in UTC; ``clock`` says how far to trust it. "
+            "For the will, when the lost connection began.",
+        },
+        "datacontenttype": {"const": "application/json"},
+        "dataschema": {"const": schema_of(document)},
+        "bootid": _UUID | {"description": "The start of the machine that ``seq`` counts in."},
+        "clock": {
+            "enum": [quality.value for quality in ClockQuality],
+            "description": "How far to trust ``time``.",
+        },
+    }
+
+
+def _order() -> Schema:
+    """The attributes of what is kept until it is delivered."""
+    return {
+        "seq": {"type": "integer", "minimum": 1, "description": "Counts within ``bootid``: a gap is a loss."},
+        "delayed": {"type": "boolean", "description": "It was older than 10 s when it was sent."},
+        "delayms": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_INTEGER,
+            "description": "How old it was, in milliseconds, where that is known.",
+        },
+    }
+
+
+def _types(document: type) -> tuple[str, ...]:
+    if document is Alert:
+        return tuple(f"vn.tuquan.alert.{kind.value}" for kind in AlertKind)
+    if document is SensorEvent:
+        return tuple(f"vn.tuquan.event.{kind.value}" for kind in EventKind)
+    return (f"vn.tuquan.{SCHEMAS[document]}",)
+
+
+def _same_kind(kind: AlertKind) -> Schema:
+    """The envelope's type follows from the kind inside."""
+    return {
+        "if": {"properties": {"data": {"properties": {"kind": {"const": kind.value}}}}},
+        "then": {"properties": {"type": {"const": f"vn.tuquan.alert.{kind.value}"}}},
+    }
+
+
+def _definitions(document: type) -> dict[str, Schema]:
+    raw = copy.deepcopy(TypeAdapter(document).json_schema(mode="serialization"))
+    definitions = raw.pop("$defs", {})
+    definitions[document.__name__] = raw
+    cleaned = {name: _cleaned(schema) for name, schema in sorted(definitions.items())}
+    for name, schema in cleaned.items():
+        schema["description"] = _sentence(name)
+    if document is Alert:
+        _bind_details(cleaned["Alert"])
+    return cleaned
+
+
+def _sentence(name: str) -> str:
+    """The first paragraph of a class's docstring, on one line."""
+    found = {"State": State, "ClockQuality": ClockQuality}.get(name) or getattr(events, name)
+    return " ".join(inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].split())
+
+
+def _cleaned(schema: Any) -> Any:
+    """Without generated titles and without null: on the wire, what is None is left out."""
+    if isinstance(schema, list):
+        return [_cleaned(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema.value if isinstance(schema, StrEnum) else schema
+    if any(choice == {"type": "null"} for choice in schema.get("anyOf", ())):
+        rest = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+        only: Schema = rest[0] if len(rest) == 1 else {"anyOf": rest}
+        schema = {k: v for k, v in schema.items() if k not in {"anyOf", "default"}} | only
+    return {
+        key: {name: _cleaned(inner) for name, inner in value.items()}
+        if key == "properties"
+        else _cleaned(value)
+        for key, value in schema.items()
+        if key != "title"
+    }
+
+
+def _bind_details(alert: Schema) -> None:
+    """Each kind has its own details."""
+    alert["properties"]["details"] = {
+        "type": "object",
+        "description": alert["properties"]["details"]["description"],
+    }
+    alert["allOf"] = [
+        {
+            "if": {"properties": {"kind": {"const": kind.value}}},
+            "then": {"properties": {"details": {"$ref": f"#/$defs/{details.__name__}"}}},
+        }
+        for kind, details in DETAILS.items()
+    ]
