@@ -216,7 +216,7 @@ class Courier:
             self._queue.refused(row, code, _why(code, row.topic), self.now_s())
             return
         self._proved.append(row)
-        if self._settings.confirm is Confirm.STATION and row.cls <= MessageClass.SECURITY:
+        if self._settings.confirm == Confirm.STATION and row.cls <= MessageClass.SECURITY:
             self._queue.await_receipt(row, self.now_s())
         else:
             self._queue.proved(row)

@@ -27,9 +27,6 @@ class Route:
         now_s: the clock, in seconds.
         wake: ends the uplink's wait when a probe has its answer.
         rng: where the jitter comes from.
-
-    Raises:
-        ValueError: there is no broker.
     """
 
     def __init__(  # noqa: PLR0913 - each is needed, and each is named
@@ -42,8 +39,6 @@ class Route:
         wake: Callable[[], None],
         rng: random.Random | None = None,
     ) -> None:
-        if not brokers:
-            raise ValueError("An uplink needs at least one broker.")
         self._brokers = tuple(brokers)
         self._settings = settings
         self._client_id = client_id

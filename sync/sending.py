@@ -63,6 +63,7 @@ class _Wait:
     due_s: float
     wait_s: float
     why: str = ""
+    since_s: float = 0.0
     first_key: int = 0
     trying: UUID | None = None
 
@@ -232,12 +233,12 @@ class SendQueue:
                 continue
             if not self._ready:
                 return None
-            _, _, row, fresh = self._ready[0]
+            row = self._ready[0][2]
             if self._flying and not self._may_join(row, now_s):
                 return None
             heapq.heappop(self._ready)
             self._ready_ids.discard(row.id)
-            if self._may_go(row, now_s, fresh=fresh):
+            if self._may_go(row, now_s):
                 return row
 
     def _start_over(self) -> None:
@@ -246,7 +247,7 @@ class SendQueue:
         self._at_end = False
         self._fresh = False
         self._unfinished = False
-        self._ready: list[tuple[int, str, Row, bool]] = []
+        self._ready: list[tuple[int, str, Row]] = []
         self._ready_ids: set[UUID] = set()
         self._again: list[tuple[float, int]] = []
         self._parked_ids: set[UUID] = set()
@@ -257,7 +258,7 @@ class SendQueue:
         rows = source.pending(_CHUNK_ROWS, self._cursor)
         self._at_end = len(rows) < _CHUNK_ROWS
         for row in rows:
-            self._offer(row, fresh=False)
+            self._offer(row)
         if rows:
             self._cursor = rows[-1].key
 
@@ -269,7 +270,7 @@ class SendQueue:
             rows = source.pending(_FRESH_ROWS, self._tops[cls])
             fresh = [row for row in rows if row.cls == cls]
             for row in fresh:
-                self._offer(row, fresh=True)
+                self._offer(row)
             if len(fresh) == _FRESH_ROWS:
                 self._fresh = True
                 return
@@ -277,24 +278,24 @@ class SendQueue:
                 return
             cls = rows[len(fresh)].cls
 
-    def _offer(self, row: Row, *, fresh: bool) -> None:
+    def _offer(self, row: Row) -> None:
         """Take a row that was read into the ones that are ready, unless it is known already."""
         self._tops[row.cls] = max(self._tops[row.cls], row.key)
         if row.id in self._proved:
             self._proved[row.id] = row.key
         elif row.id not in self._ready_ids and row.id not in self._flying and row.id not in self._parked_ids:
-            heapq.heappush(self._ready, (row.key, row.id.hex, row, fresh))
+            heapq.heappush(self._ready, (row.key, row.id.hex, row))
             self._ready_ids.add(row.id)
 
-    def _may_go(self, row: Row, now_s: float, *, fresh: bool) -> bool:
+    def _may_go(self, row: Row, now_s: float) -> bool:
         """Whether a row may go now; if not, it is read again when that may have changed."""
         wait = self._rows.get(row.id)
         if wait is not None and wait.due_s > now_s:
             self._read_again(wait.due_s, row.key)
             return False
         topic = self._topics.get(row.topic)
-        if topic is None or fresh:
-            return True
+        if topic is None or topic.since_s < row.mono_us / 1e6 <= now_s:
+            return True  # or it came after the last refusal: a fresh press is always tried at once
         topic.first_key = min(topic.first_key, row.key)
         if topic.due_s > now_s or topic.trying is not None:
             return False
@@ -312,7 +313,7 @@ class SendQueue:
             held = topic
             held.first_key = min(held.first_key, row.key)
             self._read_again(held.due_s, row.key)
-        held.why = why
+        held.why, held.since_s = why, now_s
 
     def _grown(self, wait: _Wait | None, row: Row, now_s: float) -> _Wait:
         wait_s = self._first_s if wait is None else min(self._longest_s(row), wait.wait_s * 2)

@@ -86,6 +86,8 @@ class Uplink:
         subscriptions: tuple[str, ...] = (),
         rng: random.Random | None = None,
     ) -> None:
+        if not brokers:
+            raise ValueError("An uplink needs at least one broker.")
         self._settings = settings
         self._outbox_factory = outbox_factory
         self._outbox: Outbox | None = None
