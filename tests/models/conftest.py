@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import ssl
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -171,11 +173,13 @@ class _Server(ThreadingHTTPServer):
         """A client that hangs up in the middle is what some tests are about."""
 
 
-@pytest.fixture
-def shelf():
-    """A real web server on loopback."""
+@contextmanager
+def serving(context=None):
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.shelf = Shelf(url=f"http://127.0.0.1:{server.server_address[1]}")
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if context is None else "https"
+    server.shelf = Shelf(url=f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="shelf")
     thread.start()
     yield server.shelf
@@ -184,6 +188,25 @@ def shelf():
     server.server_close()
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def shelf():
+    """A real web server on loopback."""
+    with serving() as offered:
+        yield offered
+
+
+@pytest.fixture
+def secure_shelf(tmp_path):
+    """The same with a certificate of an authority that nobody knows, and the path of that authority."""
+    trustme = pytest.importorskip("trustme", reason="makes throw-away certificate authorities")
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with serving(context) as offered:
+        yield offered, tmp_path / "ca.pem"
 
 
 @pytest.fixture

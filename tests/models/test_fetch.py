@@ -151,15 +151,32 @@ def test_a_wrong_hash_is_refused_and_the_old_model_kept(tiny, shelf, folder, old
     assert not list(folder.glob("*.new"))
 
 
-@pytest.mark.parametrize("claim", [None, -1], ids=["with length", "without length"])
-def test_a_truncated_file_is_refused_and_the_old_model_kept(tiny, shelf, old_model, quick, claim):
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        (None, "it offers 100,000 bytes where the model has [0-9,]+: this is another file"),
+        (-1, "something that was refused: it has 100,000 bytes instead of"),
+    ],
+    ids=["with length", "without length"],
+)
+def test_a_truncated_file_is_refused_and_the_old_model_kept(tiny, shelf, old_model, claim, reason):
     """A file that the server itself has only half of is named as another file, or as one too short."""
     shelf.claim = claim
     spec = tiny.sources(shelf.offer("tiny.tflite", tiny.content[:100_000]))
-    with pytest.raises(FetchFailed) as caught:
-        fetch(spec, old_model.parent, limits=quick)
-    assert "100,000 bytes" in only_failure(caught)
+    with pytest.raises(FetchFailed, match=reason):
+        fetch(spec, old_model.parent)
     assert old_model.read_bytes() == b"the model of last year"
+
+
+def test_a_certificate_that_is_not_trusted_is_told(tiny, secure_shelf, folder, quick, monkeypatch):
+    """An https source with a strange certificate is passed over; with its authority known, it delivers."""
+    shelf, authority = secure_shelf
+    spec = tiny.sources(shelf.offer("tiny.tflite", tiny.content))
+    with pytest.raises(FetchFailed) as caught:
+        fetch(spec, folder, limits=quick)
+    assert only_failure(caught) == "its certificate was refused (is the clock right?)"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    assert fetch(spec, folder, limits=quick).read_bytes() == tiny.content
 
 
 @pytest.mark.parametrize("claim", [None, -1], ids=["with length", "without length"])

