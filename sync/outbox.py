@@ -107,6 +107,8 @@ class Outbox:
             self._refused(error)
             return self._hold(draft, numbers or None, error)
         self._problem = ""
+        if lane is self._store.routine:
+            self._checkpoint()
         return Stored(key=numbers[0], seq=numbers[1], durable=True)
 
     def _draft(self, message: Message) -> schema.Raw:
@@ -124,14 +126,14 @@ class Outbox:
         """Make room, number the row, write it; `numbers` tells key and seq even if the disk refuses then."""
         boot, data = draft[3], draft[11]
 
-        self._quota.make_room(connection, self._store.wal_path, cls, data)
+        given_up = self._quota.make_room(connection, self._store.wal_path, cls, data)
         arrival, seq = self._numbers.take(self._clock.boot_id, draft[4], lambda: _floor(connection, boot))
         numbers += (draft[0] | arrival, seq)
         if arrival - self._noted >= schema.NUMBERS_STEP:
             schema.note_numbers(connection, arrival, boot, seq)
             self._noted = arrival
         connection.execute(schema.INSERT, (*numbers, *draft[2:]))
-        self._store.wrote(len(data))
+        self._store.wrote(len(data) + given_up)
 
     def _hold_or_drop(self, draft: schema.Raw, error: OutboxFull) -> Stored:
         """No room: security alerts wait in memory, the lower classes are refused and counted."""
@@ -223,9 +225,13 @@ class Outbox:
         with self._store.writing(self._store.routine) as connection:
             removed = connection.execute(_DELETE, (str(keys),)).rowcount
         self._store.wrote(len(keys) * 100)
+        self._checkpoint()
+        return removed
+
+    def _checkpoint(self) -> None:
+        """Shorten the log if it is due; a disk that refuses will say so at the next write."""
         with suppress(sqlite3.Error, OSError):
             self._store.checkpoint()
-        return removed
 
     # ---- keeping
 
@@ -362,7 +368,8 @@ class Outbox:
             free = 0
         return OutboxStats(
             file_bytes=self._store.size_bytes(), free_disk_bytes=free, held=len(self._held),
-            set_aside=aside.name, salvaged=aside.salvaged, lost=aside.lost, salvaging=not aside.done, problem=self._problem,
+            set_aside=aside.name, salvaged=aside.salvaged, lost=aside.lost, salvaging=not aside.done,
+            problem=self._problem,
         )  # fmt: skip
 
     def close(self) -> None:

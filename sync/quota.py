@@ -39,10 +39,13 @@ class Quota:
         self._unmeasured = 0
         self.checkpoint_bytes = max(32 * schema.PAGE_BYTES, min(4 * 2**20, max_bytes // 8))
 
-    def make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, data: str) -> None:
+    def make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, data: str) -> int:
         """Within a transaction: see to it that a row fits, giving up older and lesser rows.
 
         While there is plenty of room, it is measured every `MEASURE_EVERY` rows only.
+
+        Returns:
+            About how many bytes of rows were given up.
 
         Raises:
             OutboxFull: it does not fit and nothing of its class or below is there; never for life-safety.
@@ -52,22 +55,23 @@ class Quota:
         self._unmeasured += 1
         if self._credit < PLENTY_BYTES or self._unmeasured >= MEASURE_EVERY:
             need = len(data.encode()) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
-            self._make_room(connection, wal, cls, need)
+            return self._make_room(connection, wal, cls, need)
+        return 0
 
-    def _make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, need: int) -> None:
+    def _make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, need: int) -> int:
+        given_up = 0
         for _ in range(ROUNDS):
-            self._credit, self._unmeasured = self._room(connection, wal, cls), 0
-            if self._credit >= need:
-                return
-            if not self._give_up(connection, cls, need):
+            if self._room(connection, wal, cls) >= need:
+                return given_up
+            if not (freed := self._give_up(connection, cls, need)):
                 break
-        else:
-            return
-        if cls is not MessageClass.LIFE_SAFETY:
+            given_up += freed
+        if not given_up and cls is not MessageClass.LIFE_SAFETY:
             raise OutboxFull(
                 f"The outbox in {self._directory} has no room for a message of class {cls.name}: "
                 "free disk space, or raise max_mb, or restore the connection so that it can empty itself."
             )
+        return given_up
 
     def _room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass) -> int:
         """Bytes that a row of this class may still take."""
@@ -78,14 +82,14 @@ class Quota:
         except FileNotFoundError:
             log_bytes = 0
         disk = os.statvfs(self._directory)
+        free_disk = disk.f_bavail * disk.f_frsize
         reserve = (0, self._min_free // 2, self._min_free, self._min_free)[cls]
-        growth = min(
-            self._max - pages * schema.PAGE_BYTES - log_bytes, disk.f_bavail * disk.f_frsize - reserve
-        )
-        return int(max(0, growth) + free_pages * schema.PAGE_BYTES)
+        growth = self._max - pages * schema.PAGE_BYTES - log_bytes
+        self._credit, self._unmeasured = min(growth, free_disk - self._min_free), 0
+        return int(max(0, min(growth, free_disk - reserve)) + free_pages * schema.PAGE_BYTES)
 
     def _give_up(self, connection: sqlite3.Connection, cls: MessageClass, need: int) -> int:
-        """Delete the oldest rows of the lowest class that has any; says how many."""
+        """Delete the oldest rows of the lowest class that has any; says how many bytes."""
         for victim in sorted(MessageClass, reverse=True):
             if victim < cls or victim is MessageClass.LIFE_SAFETY:
                 return 0
@@ -109,4 +113,4 @@ def _delete_oldest(connection: sqlite3.Connection, cls: MessageClass, goal_bytes
     if rows:
         connection.execute("DELETE FROM message WHERE key BETWEEN ? AND ?", (low, last))
         schema.count_dropped(connection, cls, rows)
-    return rows
+    return freed
