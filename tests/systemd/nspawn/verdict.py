@@ -141,6 +141,10 @@ def judge_restarts():
     times = [kill(ALARM) for _ in range(12)]
     say("twelve kills in a row never meet a start limit", None not in times, f"back after {times} s")
     alarm = show(ALARM, "MainPID")
+    os.kill(int(alarm), 19)
+    after = wait(lambda: active(ALARM) and show(ALARM, "MainPID") not in ("0", alarm), 30)
+    say("a process stopped by SIGSTOP is replaced too", after is not None, f"after {after} s")
+    alarm = show(ALARM, "MainPID")
     gap = kill(VISION)
     say(
         "vision killed: alarm untouched",
