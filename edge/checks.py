@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SPI_PINS: Final = {8: "CE0", 9: "MISO", 10: "MOSI", 11: "SCLK"}
 """What the MCP3008 uses on SPI0 (BCM numbers)."""
 
+SPI_SPARE: Final = 7
+"""CE1: with SPI switched on the kernel holds it too, unless the overlay says that there is one chip only."""
+
 GPIO_PINS: Final = range(2, 28)
 """The GPIO pins on the 40-pin header that are free to use (BCM numbers)."""
 
@@ -100,7 +103,7 @@ def _pins(config: NodeConfig, bad: AbstractSet[str]) -> Iterator[ConfigProblem]:
     uses = [use for use in all_pin_uses(config) if not _is_about(use.path, bad)]
     taken: dict[int, str] = {use.pin: use.path for use in uses if use.direction == "spi"}
     every = {use.pin for use in uses}
-    free = ", ".join(str(pin) for pin in GPIO_PINS if pin not in every and pin not in SPI_PINS)
+    free = ", ".join(str(pin) for pin in GPIO_PINS if pin not in every | {*SPI_PINS, SPI_SPARE})
     for use in uses:
         if use.direction == "spi":
             continue
@@ -172,8 +175,14 @@ def _labels(config: NodeConfig) -> Iterator[ConfigProblem]:
 
 
 def _warnings(config: NodeConfig) -> Iterator[ConfigProblem]:
-    for path, value, remedy in _doubts(config):
+    for path, value, remedy in (*_doubts(config), *_spare_pin(config)):
         yield ConfigProblem(path=path, value=value, remedy=remedy, warning=True)
+
+
+def _spare_pin(config: NodeConfig) -> Iterator[tuple[str, object, str]]:
+    remedy = "The SPI bus of the MCP3008 usually holds GPIO 7 (CE1) too; take another pin."
+    if config.smoke_sensor or config.tamper_loop:
+        yield from ((use.path, use.pin, remedy) for use in pin_uses(config) if use.pin == SPI_SPARE)
 
 
 def _doubts(config: NodeConfig) -> Iterator[tuple[str, object, str]]:

@@ -1,0 +1,5 @@
+"""`tuquan events`: what the outbox holds."""
+
+import click
+
+command = click.Command("events")

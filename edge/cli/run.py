@@ -1,0 +1,97 @@
+"""`tuquan run`: the node, whole or one process of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+_log = logging.getLogger(__name__)
+
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/tuquan/node.toml"),
+    show_default=True,
+    help="The node's configuration.",
+)
+
+
+@click.group("run", invoke_without_command=True)
+@_CONFIG
+@click.pass_context
+def command(ctx: click.Context, config: Path) -> None:
+    """Run the node: both its processes, until it is interrupted.
+
+    systemd starts the two separately (run alarm, run vision), so that each has limits and a watchdog of its
+    own.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from edge.config import load  # noqa: PLC0415 - only when it is run
+
+    load(config)  # one clear message here instead of one from each process
+    ctx.exit(_both(config))
+
+
+@command.command()
+@_CONFIG
+def alarm(config: Path) -> None:
+    """The small process: buttons, detectors, lamps, outbox, uplink."""
+    from edge.alarm import run  # noqa: PLC0415 - vision must not pay for it
+
+    with _stop_on_signals() as stop:
+        run(config, stop)
+
+
+@command.command()
+@_CONFIG
+def vision(config: Path) -> None:
+    """The big process: camera, model, and what they see."""
+    from edge.vision import run  # noqa: PLC0415 - the alarm process must not pay for it
+
+    with _stop_on_signals() as stop:
+        run(config, stop)
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop
+
+
+def _both(config: Path) -> int:
+    """Start the two processes; the node is up as long as the alarm process is."""
+    alarm_process, vision_process = _start("alarm", config), _start("vision", config)
+    told = False
+    with _stop_on_signals() as stop:
+        while not stop.wait(0.5) and alarm_process.poll() is None:
+            if not told and vision_process.poll() is not None:
+                told = True
+                _log.warning(
+                    "the vision process ended (code %s); the alarm process goes on", vision_process.returncode
+                )
+    _end(vision_process)
+    return abs(_end(alarm_process))
+
+
+def _start(name: str, config: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "edge.cli", "run", name, "--config", str(config)])
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
+    try:
+        return process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

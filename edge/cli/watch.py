@@ -1,0 +1,167 @@
+"""`tuquan watch`: the alerts of a commune, in a terminal, as they come in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from edge.cli.language import LANGUAGE
+from edge.errors import EdgeError, EventError
+from edge.events import AlertKind, Language
+from edge.messages import ROOT
+from edge.received import Received, Seen, one_line, plain, read
+from sync.link import Arrival
+from sync.settings import BrokerSettings
+from sync.subscriber import Subscriber
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _WrongBroker(EdgeError, ValueError):  # noqa: N818 - it says what is so
+    pass
+
+
+@click.command("watch")
+@click.option("--broker", "address", help="The broker, HOST or HOST:PORT; port 8883 with TLS if not given.")
+@click.option(
+    "--config", type=_FILE, help="Or: use the first broker of this node configuration, as that node."
+)
+@click.option("--username", default="", help="User name at the broker.")
+@click.option("--password-file", type=_FILE, help="File whose first line is the password.")
+@click.option("--ca-file", type=_FILE, help="PEM file of the authority that signed the broker's certificate.")
+@click.option("--cert-file", type=_FILE, help="PEM file of your certificate.")
+@click.option("--key-file", type=_FILE, help="PEM file of your private key.")
+@click.option("--plain", "plain_tcp", is_flag=True, help="Without TLS; only for a broker on this machine.")
+@click.option("--commune", default="+", help="Only this commune.")
+@click.option("--node", default="+", help="Only this node.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([str(kind) for kind in AlertKind]),
+    multiple=True,
+    help="Only this kind; may be given again.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print each message as it came, one JSON object a line, for scripts.",
+)
+@click.option("--count", type=click.IntRange(1), help="End after so many alerts.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="End after so many seconds.")
+@LANGUAGE
+def command(
+    address: str | None,
+    config: Path | None,
+    username: str,
+    password_file: Path | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    commune: str,
+    node: str,
+    kinds: tuple[str, ...],
+    count: int | None,
+    seconds: float | None,
+    language: Language,
+    *,
+    plain_tcp: bool,
+    as_json: bool,
+) -> None:
+    """Show the alerts that come in: one line each, in Vietnamese or English, until it is interrupted.
+
+    A view, not an archive: what is sent while this is not running is not shown later.
+    """
+    if config is not None:
+        from edge.config import load  # noqa: PLC0415 - only then
+
+        broker = load(config).broker[0]
+    else:
+        broker = _broker(
+            address or "localhost",
+            plain_tcp=plain_tcp,
+            username=username,
+            password_file=password_file,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+        )
+    view = _View(language, as_json=as_json, left=count)
+    topics = tuple(f"{ROOT}/{commune}/{node}/alert/{kind}" for kind in kinds or ("+",))
+    subscriber = Subscriber(
+        broker, topics, client_id=f"tuquan-watch-{os.getpid()}", handle=view.show, tell=_tell
+    )
+    view.stop = subscriber.stop
+    with _ends(subscriber, seconds):
+        subscriber.run()
+
+
+class _View:
+    """Prints what comes in, each message once."""
+
+    def __init__(self, language: Language, *, as_json: bool, left: int | None) -> None:
+        self._language = language
+        self._as_json = as_json
+        self._left = left
+        self._seen = Seen()
+        self.stop: Callable[[], None] = lambda: None
+
+    def show(self, arrival: Arrival) -> None:
+        try:
+            received = read(arrival.payload)
+        except EventError as error:
+            click.echo(plain(f"tuquan: a message on {arrival.topic} was left out: {error}"), err=True)
+            return
+        if self._seen.is_new(received.envelope.id) and self._left != 0:
+            self._print(received, arrival)
+
+    def _print(self, received: Received, arrival: Arrival) -> None:
+        click.echo(arrival.payload.decode() if self._as_json else one_line(received, self._language))
+        sys.stdout.flush()
+        if self._left is not None:
+            self._left -= 1
+            if not self._left:
+                self.stop()
+
+
+def _broker(address: str, *, plain_tcp: bool, **rest: object) -> BrokerSettings:
+    """The broker that the options name.
+
+    Raises:
+        _WrongBroker: They do not fit together.
+    """
+    host, _, port = address.rpartition(":") if address.count(":") == 1 else (address.strip("[]"), "", "")
+    if port and not port.isdigit():
+        raise _WrongBroker(f"--broker {address}: the port has to be a number, such as {host}:8883.")
+    number = int(port) if port else (1883 if plain_tcp else 8883)
+    broker = BrokerSettings(host=host, port=number, tls=not plain_tcp, **rest)  # type: ignore[arg-type]
+    problems = list(broker.problems())
+    if problems:
+        name, remedy = problems[0]
+        option = "plain" if name == "tls" else name.replace("_", "-")
+        raise _WrongBroker(f"--{option}: {remedy}")
+    return broker
+
+
+def _tell(reason: str) -> None:
+    click.echo(f"tuquan: {reason}; trying again" if reason else "tuquan: listening", err=True)
+
+
+@contextlib.contextmanager
+def _ends(subscriber: Subscriber, seconds: float | None) -> Iterator[None]:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: subscriber.stop())
+    timer = threading.Timer(seconds, subscriber.stop) if seconds else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    yield
+    if timer:
+        timer.cancel()

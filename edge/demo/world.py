@@ -1,0 +1,346 @@
+"""A whole small world on loopback: a broker, a cable to it, a node on simulated pins, and a subscriber.
+
+Owns what is running and how it is broken and mended; what people see of it is `edge.demo.screen`, and the
+story that is played without a screen is `edge.demo.story`. Everything is real but the pins and the cable:
+mosquitto, the node's two processes, the model, the video, the outbox on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from edge.demo.broker import Mosquitto, Program
+from edge.demo.cable import Cable
+from edge.errors import EdgeError, EventError
+from edge.messages import ROOT
+from edge.received import Received, Seen, open_envelope, read
+from edge.snapshot import Snapshot, read_snapshot
+from sensors.errors import SimulatorProblem
+from sensors.simulator import CALM, Remote
+from sync.link import Arrival
+from sync.settings import BrokerSettings
+from sync.subscriber import Subscriber
+
+PANIC_PIN, SMOKE_PIN, TAMPER_CHANNEL = 17, 27, 1
+TAMPERED = 0.67
+"""What a supervised loop reads while a contact of it is open (sensors.tamper)."""
+
+PRESS_S, SMOKE_S, TAMPER_S = 0.3, 6.0, 4.0
+CALM_S = 3.0
+_STALE_NS = 3_000_000_000
+_STOP_S = 20.0
+
+_CONFIG = """\
+# The node of `tuquan demo`: simulated pins, a video for a camera, a broker on this machine.
+[node]
+commune = "phuong-thu-nghiem"
+name = "cho-cong-dong"
+place = "{place}"
+latitude = 10.7725
+longitude = 106.6980
+language = "{language}"
+status = "Exercise"
+
+[storage]
+directory = "{folder}/data"
+runtime_directory = "{folder}/run"
+
+[gpio]
+pin_factory = "mock"
+simulator_socket = "{folder}/run/sim.sock"
+
+[[panic_button]]
+name = "{button}"
+pin = {panic}
+
+[[smoke_detector]]
+name = "{smoke_name}"
+pin = {smoke}
+warm_up_s = 3
+
+[[tamper_loop]]
+name = "{tamper_name}"
+channel = {tamper}
+
+[camera]
+name = "camera"
+source = "file:{video}"
+
+[detector]
+directory = "{models}"
+
+[intrusion]
+cooldown_s = 8
+
+[uplink]
+ack_timeout_s = 2.0
+retry_max_s = 3.0
+
+[[broker]]
+host = "127.0.0.1"
+port = {port}
+tls = false
+"""
+
+_NAMES = {
+    "vi": {
+        "place": "Chợ Bến Thành, cổng Đông",
+        "button": "nút cổng Đông",
+        "smoke_name": "báo khói sạp 12",
+        "tamper_name": "tủ thiết bị",
+    },
+    "en": {
+        "place": "Ben Thanh market, east gate",
+        "button": "east gate button",
+        "smoke_name": "smoke stall 12",
+        "tamper_name": "cabinet",
+    },
+}
+
+
+class WorldError(EdgeError, RuntimeError):
+    """A part of the demo does not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caught:
+    """An alert as it came in at the subscriber.
+
+    Attributes:
+        received: The alert.
+        took_s: Seconds from the event to its arrival, by this machine's one clock.
+        calm: Whether line and node had been left alone for `CALM_S` when it happened, and until it came in.
+    """
+
+    received: Received
+    took_s: float
+    calm: bool
+
+
+class World:
+    """Everything that the demo runs; a context manager.
+
+    Args:
+        program: The mosquitto to run.
+        video: What the node's camera plays.
+        models: The folder with the detection model.
+        language: "vi" or "en", for the node's own names.
+
+    Attributes:
+        presses: How many presses were made while the node ran.
+        alerts: What came in, in the order of arrival, each message once.
+        duplicates: How many messages came in more than once.
+        refused: What came in and was not what it should be.
+        numbers: The sequence numbers (seq) that came in.
+    """
+
+    def __init__(self, *, program: Program, video: Path, models: Path, language: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tuquan-demo-"))
+        self.presses = 0
+        self.alerts: list[Caught] = []
+        self.duplicates = 0
+        self.refused: list[str] = []
+        self.numbers: set[int] = set()
+        self._seen = Seen()
+        self._caught: queue.SimpleQueue[tuple[Arrival, float]] = queue.SimpleQueue()
+        self._later: list[tuple[float, int | None, float]] = []
+        self._node: subprocess.Popen[bytes] | None = None
+        self._restart_at = 0.0
+        self._disturbed_s = 0.0
+        self._broker = Mosquitto(program, self.folder)
+        self._facts = {
+            "folder": str(self.folder),
+            "video": str(video),
+            "models": str(models),
+            "language": language,
+        }
+        self._facts |= _NAMES[language]
+        self._stack = contextlib.ExitStack()
+        self.remote = Remote(self.folder / "run" / "sim.sock")
+        self.config = self.folder / "node.toml"
+
+    def __enter__(self) -> Self:
+        try:
+            self._stack.enter_context(self._broker)
+            self.cable = self._stack.enter_context(Cable("127.0.0.1", self._broker.port))
+            self._write_config()
+            self._listen()
+            self.start_node()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # The node
+
+    @property
+    def alive(self) -> bool:
+        """Whether the node runs."""
+        return self._node is not None and self._node.poll() is None
+
+    @property
+    def log(self) -> Path:
+        """What the node says on its standard error."""
+        return self.folder / "node.log"
+
+    def last_words(self) -> str:
+        """The end of the log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:] if self.log.exists() else ""
+
+    def start_node(self) -> None:
+        """Start the node's two processes."""
+        command = [sys.executable, "-m", "edge.cli", "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self._node = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill_node(self, *, dead_s: float = 1.5) -> None:
+        """End the node's processes as a power cut would (SIGKILL), and start it again after a moment."""
+        if self._node is not None and self._node.poll() is None:
+            os.killpg(self._node.pid, signal.SIGKILL)
+            self._node.wait()
+        self._later.clear()
+        self._disturbed_s = time.time()
+        self._restart_at = time.monotonic() + dead_s
+
+    def snapshot(self) -> Snapshot | None:
+        """What the node says of itself now; None while it says nothing fresh."""
+        found = read_snapshot(self.folder / "run")
+        if found is None or not self.alive or time.monotonic_ns() - found.at_ns > _STALE_NS:
+            return None
+        return found
+
+    def last_number(self) -> int:
+        """The number (seq) of the newest message that the node has accepted, from the outbox file itself."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.folder}/data/outbox.db?mode=ro", uri=True)
+        ) as outbox:
+            return int(outbox.execute("SELECT seq FROM state").fetchone()[0])
+
+    # What people do
+
+    def press(self) -> bool:
+        """Press the panic button for a moment; returns False when there is no node to hear it."""
+        done = self._close_contact(PANIC_PIN, PRESS_S)
+        self.presses += done
+        return done
+
+    def smoke(self) -> bool:
+        """Let the smoke detector's relay close for a few seconds."""
+        return self._close_contact(SMOKE_PIN, SMOKE_S)
+
+    def tamper(self) -> bool:
+        """Open the cabinet for a few seconds."""
+        try:
+            self.remote.adc(TAMPER_CHANNEL, TAMPERED)
+        except SimulatorProblem:
+            return False
+        self._later.append((time.monotonic() + TAMPER_S, None, CALM[TAMPER_CHANNEL]))
+        return True
+
+    def toggle_cable(self) -> bool:
+        """Cut the network cable silently, or join it again; returns whether it is whole now."""
+        self._disturbed_s = time.time()
+        (self.cable.cut if self.cable.whole else self.cable.restore)()
+        return self.cable.whole
+
+    def tick(self) -> None:
+        """Let go what was pressed, start what was killed, take in what arrived; call it often."""
+        now = time.monotonic()
+        for entry in [entry for entry in self._later if entry[0] <= now]:
+            self._later.remove(entry)
+            self._let_go(*entry[1:])
+        if self._restart_at and now >= self._restart_at:
+            self._restart_at = 0.0
+            self._disturbed_s = time.time()
+            self.start_node()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(*self._caught.get_nowait())
+
+    def _close_contact(self, pin: int, seconds: float) -> bool:
+        try:
+            self.remote.press(pin)
+        except SimulatorProblem:
+            return False
+        self._later.append((time.monotonic() + seconds, pin, 0.0))
+        return True
+
+    def _let_go(self, pin: int | None, level: float) -> None:
+        with contextlib.suppress(SimulatorProblem):
+            self.remote.adc(TAMPER_CHANNEL, level) if pin is None else self.remote.release(pin)
+
+    # The subscriber
+
+    def _listen(self) -> None:
+        subscriber = Subscriber(
+            BrokerSettings(host="127.0.0.1", port=self._broker.port, tls=False),
+            (f"{ROOT}/+/+/alert/+", f"{ROOT}/+/+/event/+"),
+            client_id="tuquan-demo-police",
+            handle=lambda arrival: self._caught.put((arrival, time.time())),
+            tell=lambda reason: None if reason else ready.set(),
+        )
+        ready = threading.Event()
+        thread = threading.Thread(target=subscriber.run, name="subscriber", daemon=True)
+        thread.start()
+        self._stack.callback(thread.join, _STOP_S)
+        self._stack.callback(subscriber.stop)
+        if not ready.wait(10):
+            raise WorldError("The subscriber could not reach the demo's broker within 10 s.")
+
+    def _take(self, arrival: Arrival, at_s: float) -> None:
+        try:
+            envelope, _ = open_envelope(arrival.payload)
+            received = read(arrival.payload) if "/alert/" in arrival.topic else None
+        except EventError as error:
+            self.refused.append(f"{arrival.topic}: {error}")
+            return
+        if not self._seen.is_new(envelope.id):
+            self.duplicates += 1
+            return
+        self.numbers.add(envelope.seq)
+        if received is not None:
+            happened_s = received.happened.timestamp()
+            calm = happened_s > self._disturbed_s + CALM_S
+            self.alerts.append(Caught(received=received, took_s=max(0.0, at_s - happened_s), calm=calm))
+
+    # Beginning and end
+
+    def _write_config(self) -> None:
+        for name in ("data", "run"):
+            (self.folder / name).mkdir()
+        facts = self._facts | {
+            "port": str(self.cable.port),
+            "panic": str(PANIC_PIN),
+            "smoke": str(SMOKE_PIN),
+            "tamper": str(TAMPER_CHANNEL),
+        }
+        self.config.write_text(_CONFIG.format(**facts), encoding="utf-8")
+
+    def _stop(self) -> None:
+        if self._node is not None and self._node.poll() is None:
+            self._node.terminate()
+            try:
+                self._node.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._node.pid, signal.SIGKILL)
+                self._node.wait()
+        self._stack.close()

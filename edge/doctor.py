@@ -1,0 +1,284 @@
+"""What is wrong with this node, and what to do about it.
+
+Owns the checks behind `tuquan doctor`, each a small function that looks at one thing and yields findings. A
+running node is asked (through its snapshot) and never disturbed; what does not run is opened for a moment and
+closed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from edge.config import NodeConfig
+from edge.events import Language
+from edge.health import disk_free_mb, temperature_c, throttled
+from edge.snapshot import Snapshot, read_snapshot
+from edge.words import Phrase, component_phrase, phrase
+from models.errors import ModelsError
+from models.manifest import load_manifest
+from models.report import FileState, describe
+from sensors.errors import CameraError, SensorsError
+from sensors.readings import State
+from sync.clock import ClockQuality, SystemClock
+from sync.dial import Stopping, Waiter
+from sync.errors import SyncError
+from sync.link import Connector
+from sync.settings import BrokerSettings
+
+FRESH_NS = 5_000_000_000
+HOT_C = 80.0
+_CONNECT_S = 8.0
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: How bad it is.
+        area: What was looked at, in Vietnamese and English.
+        text: What was found; a sentence, or a figure.
+        remedy: What to do; empty where nothing has to be done.
+    """
+
+    level: Level
+    area: Phrase
+    text: str
+    remedy: str = ""
+
+
+_NODE: Phrase = ("Nút", "Node")
+_STORAGE: Phrase = ("Lưu trữ", "Storage")
+_CAMERA: Phrase = ("Camera", "Camera")
+_MODEL: Phrase = ("Mô hình nhận dạng", "Model")
+_CLOCK: Phrase = ("Đồng hồ", "Clock")
+_BROKER: Phrase = ("Máy chủ MQTT", "Broker")
+_SECRETS: Phrase = ("Quyền tệp", "Permissions")
+_MACHINE: Phrase = ("Máy", "Machine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What is examined.
+
+    Attributes:
+        config: Its configuration.
+        now: What the running node says of itself; None when it does not run.
+        language: In which language to speak.
+    """
+
+    config: NodeConfig
+    now: Snapshot | None
+    language: Language
+
+    def say(self, vietnamese: str, english: str) -> str:
+        """One of two sentences."""
+        return vietnamese if self.language is Language.VI else english
+
+
+def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
+    """Everything that can be looked at on this node, one finding after another; a broker may take seconds."""
+    patient = Patient(config=config, now=_fresh(config.storage.runtime_directory), language=language)
+    for check in (_node, _devices, _camera, _model, _storage, _secrets, _clock, _brokers, _machine):
+        yield from check(patient)
+
+
+def _fresh(directory: Path) -> Snapshot | None:
+    found = read_snapshot(directory)
+    return found if found and time.monotonic_ns() - found.at_ns < FRESH_NS else None
+
+
+def _node(patient: Patient) -> Iterator[Finding]:
+    if patient.now is None:
+        text = patient.say("Tiến trình báo động không chạy.", "The alarm process does not run.")
+        yield Finding(level=Level.BAD, area=_NODE, text=text, remedy="sudo systemctl start tuquan.target")
+        return
+    running = patient.say("Đang chạy", "It runs")
+    yield Finding(level=Level.GOOD, area=_NODE, text=f"{running} (PID {patient.now.pid}).")
+    for fault in patient.now.faults:
+        area = (
+            component_phrase(fault.component, Language.VI),
+            component_phrase(fault.component, Language.EN),
+        )
+        yield Finding(level=Level.BAD, area=area, text=f"{fault.device}: {fault.text or fault.code}")
+
+
+def _devices(patient: Patient) -> Iterator[Finding]:
+    if patient.now is None:
+        yield from _try_devices(patient)
+        return
+    for entry in patient.now.devices:
+        level = Level.GOOD if entry.state in (State.NORMAL, State.WARMING_UP) else Level.BAD
+        area = (
+            component_phrase(entry.component, Language.VI),
+            component_phrase(entry.component, Language.EN),
+        )
+        yield Finding(level=level, area=area, text=f"{entry.device}: {phrase(entry.state, patient.language)}")
+
+
+def _try_devices(patient: Patient) -> Iterator[Finding]:
+    """Nobody holds the pins: open each device for a moment."""
+    from edge.alarm import device_openers, pin_factory  # noqa: PLC0415 - gpiozero only where it is used
+
+    with contextlib.ExitStack() as stack:
+        factory = pin_factory(patient.config, stack, simulator=False)
+        for source, name, opener in device_openers(patient.config):
+            area = (component_phrase(source, Language.VI), component_phrase(source, Language.EN))
+            try:
+                stack.callback(opener(lambda _: None, pin_factory=factory).close)
+            except SensorsError as error:
+                yield Finding(level=Level.BAD, area=area, text=str(error))
+            else:
+                opens = patient.say("mở được", "it opens")
+                yield Finding(level=Level.GOOD, area=area, text=f"{name}: {opens}")
+
+
+def _camera(patient: Patient) -> Iterator[Finding]:
+    settings, now = patient.config.camera, patient.now
+    if not settings.source:
+        text = patient.say("Không cấu hình camera.", "None is configured.")
+        yield Finding(level=Level.GOOD, area=_CAMERA, text=text)
+    elif now is not None and now.vision is not None:
+        seen = f"{settings.name}: {now.vision.frames_per_second:g} fps"
+        good = now.vision.camera == State.NORMAL
+        yield Finding(level=Level.GOOD if good else Level.BAD, area=_CAMERA, text=seen)
+    else:
+        yield _try_camera(patient)
+
+
+def _try_camera(patient: Patient) -> Finding:
+    from sensors.camera import open_camera  # noqa: PLC0415 - av and picamera2 only where they are used
+
+    settings = patient.config.camera
+    try:
+        camera = open_camera(settings)
+        try:
+            frame = camera.read(settings.read_timeout_s)
+        finally:
+            camera.close()
+    except CameraError as error:
+        return Finding(level=Level.BAD, area=_CAMERA, text=str(error))
+    height, width = frame.image.shape[:2]
+    return Finding(level=Level.GOOD, area=_CAMERA, text=f"{settings.name}: {width}x{height}")
+
+
+def _model(patient: Patient) -> Iterator[Finding]:
+    settings = patient.config.detector
+    if not patient.config.camera.source:
+        return
+    try:
+        report = describe(load_manifest().spec(settings.model), settings.directory)
+    except ModelsError as error:
+        yield Finding(level=Level.BAD, area=_MODEL, text=str(error))
+        return
+    if report.state is not FileState.READY:
+        remedy = f"sudo -u tuquan tuquan model fetch {settings.model} --directory {settings.directory}"
+        yield Finding(level=Level.BAD, area=_MODEL, text=report.problem, remedy=remedy)
+    elif not report.runtimes:
+        text = patient.say("Chưa cài bộ chạy TFLite.", "No TFLite interpreter is installed.")
+        yield Finding(level=Level.BAD, area=_MODEL, text=text, remedy="pip install ai-edge-litert")
+    else:
+        runtime, number = next(iter(report.runtimes.items()))
+        yield Finding(level=Level.GOOD, area=_MODEL, text=f"{settings.model} ({runtime} {number})")
+
+
+def _storage(patient: Patient) -> Iterator[Finding]:
+    settings = patient.config.storage
+    for directory in (settings.directory, settings.runtime_directory):
+        if not os.access(directory, os.W_OK | os.X_OK):
+            text = patient.say(f"Không ghi được vào {directory}.", f"{directory} cannot be written.")
+            remedy = f"sudo install -d -o tuquan -g tuquan {directory}"
+            yield Finding(level=Level.BAD, area=_STORAGE, text=text, remedy=remedy)
+    free = disk_free_mb(settings.directory)
+    if free is not None:
+        short = free < settings.min_free_mb
+        text = patient.say(f"Còn trống {free:.0f} MB.", f"{free:.0f} MB are free.")
+        remedy = patient.say(
+            "Giải phóng thẻ nhớ, hoặc thay thẻ lớn hơn.", "Make room on the card, or use a larger one."
+        )
+        level = Level.BAD if short else Level.GOOD
+        yield Finding(level=level, area=_STORAGE, text=text, remedy=remedy if short else "")
+    for damaged in sorted(settings.directory.glob("*.damaged-*Z")):
+        text = patient.say(f"Tệp hỏng được giữ lại: {damaged}.", f"A damaged outbox was kept: {damaged}.")
+        remedy = patient.say(
+            "Hãy thay thẻ nhớ; đây thường là dấu hiệu thẻ hỏng.", "Replace the card: it is usually worn."
+        )
+        yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
+
+
+def _secrets(patient: Patient) -> Iterator[Finding]:
+    for broker in patient.config.broker:
+        for path in (broker.password_file, broker.key_file):
+            if path is None:
+                continue
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                yield Finding(level=Level.BAD, area=_SECRETS, text=f"{path}: {error.strerror}")
+                continue
+            if mode & 0o077:
+                text = patient.say(f"Người khác đọc được {path}.", f"Others may read {path}.")
+                yield Finding(level=Level.WARNING, area=_SECRETS, text=text, remedy=f"sudo chmod 600 {path}")
+
+
+def _clock(patient: Patient) -> Iterator[Finding]:
+    quality = SystemClock().quality()
+    level = Level.WARNING if quality is ClockQuality.UNSYNCED else Level.GOOD
+    remedy = "sudo timedatectl set-ntp true" if level is Level.WARNING else ""
+    yield Finding(level=level, area=_CLOCK, text=phrase(quality, patient.language), remedy=remedy)
+
+
+def _brokers(patient: Patient) -> Iterator[Finding]:
+    site = patient.config.site
+    for broker in patient.config.broker:
+        problem = _try_broker(broker, f"{site.commune}-{site.node}-doctor")
+        text = (
+            f"{broker.name}: {problem}"
+            if problem
+            else patient.say(f"{broker.name}: đã kết nối.", f"{broker.name}: it lets us in.")
+        )
+        yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text)
+
+
+def _try_broker(broker: BrokerSettings, client_id: str) -> str:
+    """Connect under another client id, so that the running node is not thrown out; returns what is wrong."""
+    waiter = Waiter()
+    connector = Connector(waiter, time.monotonic, timeout_s=_CONNECT_S, keepalive_s=60)
+    try:
+        link, _ = connector.connect(broker, client_id, None)
+        link.disconnect()
+        link.close()
+    except (SyncError, Stopping) as error:
+        return str(error)
+    finally:
+        waiter.close()
+    return ""
+
+
+def _machine(patient: Patient) -> Iterator[Finding]:
+    heat, complaints = temperature_c(), throttled()
+    if heat is not None:
+        level = Level.WARNING if heat >= HOT_C else Level.GOOD
+        remedy = (
+            patient.say("Che nắng, thêm tản nhiệt.", "Shade it, add a heat sink.") if heat >= HOT_C else ""
+        )
+        yield Finding(level=level, area=_MACHINE, text=f"{heat:.0f} °C", remedy=remedy)
+    if complaints:
+        remedy = patient.say(
+            "Dùng nguồn chính hãng và dây ngắn.", "Use the official power supply and a short cable."
+        )
+        yield Finding(level=Level.BAD, area=_MACHINE, text=", ".join(complaints), remedy=remedy)

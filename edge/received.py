@@ -1,0 +1,134 @@
+"""What a subscriber reads: an envelope from the wire, checked, with its alert.
+
+Owns the step from bytes that anybody may have published to an alert that can be shown. Nothing from the wire
+is
+trusted: what is not an alert is refused with a reason, and control characters never reach a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from edge.errors import EventError
+from edge.events import Alert, Language
+from edge.wire import decode, word
+from edge.words import show_time
+from sync.clock import ClockQuality
+
+MAX_PAYLOAD_BYTES = 65_536
+_KNOWN_IDS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The CloudEvents attributes that a receiver goes by."""
+
+    specversion: str = field(metadata=word("CloudEvents version."))
+    id: UUID = field(metadata=word("Message id."))
+    source: str = field(metadata=word("Which node."))
+    time: str = field(metadata=word("When it happened."))
+    clock: ClockQuality = field(metadata=word("Whether that time can be trusted."))
+    bootid: UUID = field(metadata=word("Which start of the node's machine."))
+    seq: int = field(metadata=word("Its number in that boot.", ge=0))
+    delayed: bool = field(default=False, metadata=word("Whether it waited."))
+    delayms: int | None = field(default=None, metadata=word("How long it waited.", ge=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An alert as it came in.
+
+    Attributes:
+        envelope: What it came in; `id` twice is the same message twice.
+        happened: When it happened, by the node's clock, in UTC.
+        alert: What happened.
+    """
+
+    envelope: Envelope
+    happened: datetime
+    alert: Alert
+
+    @property
+    def node(self) -> str:
+        """``commune/name``."""
+        return self.envelope.source.removeprefix("/tuquan/")
+
+
+def read(payload: bytes) -> Received:
+    """Read an alert from the wire.
+
+    Raises:
+        EventError: It is not one; the message says what is wrong with it.
+    """
+    envelope, data = open_envelope(payload)
+    return Received(envelope=envelope, happened=_moment(envelope.time), alert=Alert.from_data(data))
+
+
+def open_envelope(payload: bytes) -> tuple[Envelope, object]:
+    """The envelope of any stored message of a node, and its data, unchecked.
+
+    Raises:
+        EventError: It is none.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise EventError(f"It is larger than {MAX_PAYLOAD_BYTES} bytes.")
+    try:
+        raw = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise EventError(f"It is not JSON: {error}.") from None
+    return decode(Envelope, raw), raw.get("data")
+
+
+class Seen:
+    """Remembers the ids of the last messages, so that one that comes twice is shown once."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[UUID, None] = OrderedDict()
+
+    def is_new(self, message_id: UUID) -> bool:
+        """Whether this id comes for the first time; remembers it."""
+        if message_id in self._ids:
+            return False
+        self._ids[message_id] = None
+        if len(self._ids) > _KNOWN_IDS:
+            self._ids.popitem(last=False)
+        return True
+
+
+def one_line(received: Received, language: Language) -> str:
+    """An alert as one line of a terminal: when, what and where, by which device, and how late."""
+    alert = received.alert
+    vietnamese = language is Language.VI
+    parts = [
+        show_time(received.happened),
+        alert.headline.vi if vietnamese else alert.headline.en,
+        f"[{received.node}: {alert.device}]",
+    ]
+    text = getattr(alert.details, "text", "")
+    parts += [text] if text else []
+    if received.envelope.delayed:
+        late_ms = received.envelope.delayms
+        late = "" if late_ms is None else f" {late_ms / 1000:.0f} s"
+        parts.append(f"(gửi trễ{late})" if vietnamese else f"(sent late{late})")
+    if received.envelope.clock is ClockQuality.UNSYNCED:
+        parts.append("(giờ chưa chắc chắn)" if vietnamese else "(time not certain)")
+    return plain("  ".join(parts))
+
+
+def plain(text: str) -> str:
+    """Text without control characters: what comes from the wire must not steer a terminal."""
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise EventError(f"time is {text[:40]!r}, not a time such as 2026-01-01T00:00:00.000Z.")
+    return moment.astimezone(UTC)

@@ -1,0 +1,121 @@
+"""Turns what happened into messages: where an incident meets the node's own words, topics and facts.
+
+Knows no hardware and no link. Both processes have one; what they say differs in nothing but who says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from edge.config import NodeConfig
+from edge.events import (
+    AlertKind,
+    ClassCounts,
+    Fault,
+    Health,
+    IntrusionDetails,
+    NodeState,
+    NodeStatus,
+    PictureBox,
+    SensorEvent,
+)
+from edge.incidents import Change, Phase
+from edge.intrusion import Sighting
+from edge.messages import compose, details_for, ended, envelope, to_message
+from sensors.readings import Reading, Source
+from sync.clock import Clock
+from sync.message import Message, MessageClass
+
+
+class Teller:
+    """Speaks for one node.
+
+    Args:
+        config: The node's configuration.
+        clock: Where times and the boot id come from.
+    """
+
+    def __init__(self, config: NodeConfig, clock: Clock) -> None:
+        self.site = config.site
+        self._clock = clock
+        self._camera = config.camera.name
+        self._covert = {button.name for button in config.panic_button if button.covert}
+
+    def is_covert(self, device: str) -> bool:
+        """Whether a press of this device must show and sound nothing."""
+        return device in self._covert
+
+    def alert(self, change: Change) -> Message:
+        """The alert that raises or ends an incident."""
+        details = details_for(
+            change.kind,
+            code=change.code,
+            text=change.detail,
+            level=change.value,
+            covert=self.is_covert(change.device),
+        )
+        alert = compose(
+            change.kind,
+            self.site,
+            component=change.source,
+            device=change.device,
+            details=details,
+            incident=change.incident,
+        )
+        return to_message(ended(alert) if change.phase is Phase.ENDED else alert, self.site)
+
+    def sighting(self, sighting: Sighting) -> Message:
+        """The alert for somebody in view."""
+        box = sighting.best.box
+        details = IntrusionDetails(
+            label=sighting.best.label,
+            score=sighting.best.score,
+            box=PictureBox(top=box.y0, left=box.x0, bottom=box.y1, right=box.x1),
+            count=sighting.count,
+        )
+        alert = compose(
+            AlertKind.INTRUSION, self.site, component=Source.CAMERA, device=self._camera, details=details
+        )
+        return to_message(alert, self.site)
+
+    def sensor_state(self, reading: Reading) -> Message:
+        """A device's new state where it is no reason for an alert, such as warming up."""
+        event = SensorEvent(
+            component=reading.source,
+            device=reading.device,
+            state=reading.state,
+            text=reading.detail,
+            level=reading.value,
+        )
+        return to_message(event, self.site)
+
+    def status(self, state: NodeState, faults: Sequence[Fault] = (), model: str = "") -> NodeStatus:
+        """How the node is, for the retained status."""
+        return NodeStatus(
+            state=state,
+            boot_id=self._clock.boot_id,
+            software=version("tuquan"),
+            model=model,
+            area=self.site.area,
+            faults=tuple(faults),
+        )
+
+    def offline(self, reason: str) -> NodeStatus:
+        """What the broker keeps of a node that is gone: ``lost`` (its will), or why it took leave."""
+        gone = Fault(component="uplink", device="uplink", code=reason)
+        return self.status(NodeState.OFFLINE, (gone,))
+
+    def enveloped(self, document: NodeStatus | Health) -> dict[str, object]:
+        """A status or health report as it travels."""
+        return envelope(document, self.site, self._clock)
+
+
+def class_counts(counts: Mapping[MessageClass, int]) -> ClassCounts:
+    """The outbox's figures in the words of the wire."""
+    return ClassCounts(
+        life_safety=counts.get(MessageClass.LIFE_SAFETY, 0),
+        security=counts.get(MessageClass.SECURITY, 0),
+        evidence=counts.get(MessageClass.EVIDENCE, 0),
+        event=counts.get(MessageClass.EVENT, 0),
+    )

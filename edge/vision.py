@@ -1,0 +1,212 @@
+"""The vision process: camera, model, and what they see.
+
+Owns the loop from frames to "someone is there". It may hang, crash or be killed for memory; the alarm process
+shares nothing with it but the outbox file and a wake-up socket. A model that is missing or damaged and a
+camera that is gone are faults that are told once and tried again, never reasons to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.config import NodeConfig, load
+from edge.events import Fault
+from edge.incidents import Incidents
+from edge.intrusion import IntrusionRule
+from edge.sd_notify import Notifier, Watchdog
+from edge.snapshot import VisionReport
+from edge.teller import Teller
+from edge.wire import encode
+from models.detector import Detector, open_detector
+from models.errors import ModelsError
+from models.picture import Tensor
+from sensors.camera import Frame
+from sensors.feed import CameraFeed
+from sensors.readings import Reading, State
+from sync.clock import SystemClock
+from sync.errors import SyncError
+from sync.message import Message
+from sync.outbox import Outbox
+from sync.wake import send_wake
+
+_log = logging.getLogger(__name__)
+
+REPORT_EVERY_NS = 3_000_000_000
+MODEL_RETRY_S = 60.0
+_SMOOTHING = 0.9
+
+
+def run(config_path: Path, stop: threading.Event) -> None:
+    """Look until `stop` is set.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+    """
+    config = load(config_path)
+    notifier = Notifier.from_environment()
+    clock = SystemClock()
+    outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
+    vision = Vision(config, outbox, Teller(config, clock), Watchdog.from_environment(notifier))
+    notifier.ready("looking" if config.camera.source else "no camera is configured")
+    try:
+        vision.run(stop)
+    finally:
+        notifier.stopping()
+        outbox.close()
+
+
+class Vision:
+    """The loop of the vision process.
+
+    Args:
+        config: The node's configuration.
+        outbox: Where alerts go.
+        teller: Makes them.
+        watchdog: Fed while frames are looked at, or while their absence is being handled.
+        opener: Opens the model; replaced where no model is wanted.
+        clock_ns: The monotonic clock.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root's list of parts
+        self,
+        config: NodeConfig,
+        outbox: Outbox,
+        teller: Teller,
+        watchdog: Watchdog,
+        *,
+        opener: Callable[[], Detector] | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._teller = teller
+        self._watchdog = watchdog
+        self._opener = opener or (lambda: open_detector(config.detector))
+        self._clock_ns = clock_ns
+        self._incidents = Incidents()
+        self._rule = IntrusionRule(config.intrusion)
+        self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
+        self._camera = ""
+        self._model = ""
+        self._rate = 0.0
+        self._last_look_ns = 0
+        self._next_report_ns = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until `stop` is set."""
+        if not self._config.camera.source:
+            while not stop.wait(1.0):
+                self._housekeeping(healthy=True)
+            return
+        detector = self._wait_for_model(stop)
+        if detector is None:
+            return
+        feed = CameraFeed(self._config.camera, self._readings.put, prepare=_preparer(detector))
+        feed.start()
+        try:
+            while not stop.is_set() and not feed.ended:
+                prepared = feed.get(timeout_s=0.5)
+                if prepared is not None:
+                    self._look(detector, *prepared)
+                self._housekeeping(healthy=self._is_alive(feed))
+        finally:
+            feed.stop()
+
+    def _wait_for_model(self, stop: threading.Event) -> Detector | None:
+        """Open the model; while it cannot be used that is a fault, told once and tried again."""
+        retry_ns = 0
+        while not stop.is_set():
+            if self._clock_ns() >= retry_ns:
+                try:
+                    detector = self._opener()
+                except ModelsError as error:
+                    retry_ns = self._clock_ns() + int(MODEL_RETRY_S * 1e9)
+                    self._fault("detector", "model", str(error))
+                else:
+                    self._model = self._config.detector.model
+                    self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
+                    return detector
+            self._housekeeping(healthy=True)
+            stop.wait(0.5)
+        return None
+
+    def _look(self, detector: Detector, frame: Frame, tensor: Tensor) -> None:
+        try:
+            detections = detector.infer(tensor)
+        except ModelsError as error:
+            self._fault("detector", "inference", str(error))
+            return
+        self._count_look()
+        sighting = self._rule.look(detections, frame.captured_ns) if self._config.intrusion.enabled else None
+        if sighting is not None:
+            self._put(self._teller.sighting(sighting))
+
+    def _count_look(self) -> None:
+        now = self._clock_ns()
+        if self._last_look_ns:
+            rate = 1e9 / max(now - self._last_look_ns, 1)
+            self._rate = rate if not self._rate else _SMOOTHING * self._rate + (1 - _SMOOTHING) * rate
+        self._last_look_ns = now
+
+    # Everything but the looking
+
+    def _housekeeping(self, *, healthy: bool) -> None:
+        now = self._clock_ns()
+        self._drain_readings()
+        for change in self._incidents.tick(now):
+            self._put(self._teller.alert(change))
+        if now >= self._next_report_ns:
+            self._next_report_ns = now + REPORT_EVERY_NS
+            self._outbox.flush()
+            self._report(now)
+        if healthy:
+            self._watchdog.feed()
+
+    def _drain_readings(self) -> None:
+        while not self._readings.empty():
+            reading = self._readings.get_nowait()
+            self._camera = reading.state.value
+            if reading.state is State.LOST:
+                self._rate = 0.0
+            for change in self._incidents.on_reading(reading):
+                self._put(self._teller.alert(change))
+
+    def _is_alive(self, feed: CameraFeed[tuple[Frame, Tensor]]) -> bool:
+        """Whether the camera's thread still comes back; where it hangs in C only a restart helps."""
+        return self._clock_ns() - feed.alive_ns < 3 * self._config.camera.read_timeout_s * 1e9 + 10e9
+
+    def _fault(self, part: str, code: str, text: str) -> None:
+        _log.error("%s", text)
+        for change in self._incidents.raise_fault(part, part, code, text, at_ns=self._clock_ns()):
+            self._put(self._teller.alert(change))
+
+    def _put(self, message: Message) -> None:
+        try:
+            self._outbox.put(message)
+        except SyncError as error:
+            _log.error("%s was not accepted: %s", message.topic, error)
+            return
+        send_wake(self._config.wake_socket, None)
+
+    def _report(self, now_ns: int) -> None:
+        idle = now_ns - self._last_look_ns > REPORT_EVERY_NS * 2
+        report = VisionReport(
+            camera=self._camera,
+            model=self._model,
+            frames_per_second=0.0 if idle else round(self._rate, 2),
+            faults=tuple(
+                Fault(component=change.source, device=change.device, code=change.code, text=change.detail)
+                for change in self._incidents.open()
+            ),
+        )
+        send_wake(self._config.wake_socket, {"vision": encode(report)})
+
+
+def _preparer(detector: Detector) -> Callable[[Frame], tuple[Frame, Tensor]]:
+    """Fits each frame to the model in the camera's thread, while the model looks at the one before."""
+    return lambda frame: (frame, detector.prepare(frame.image))
