@@ -39,6 +39,12 @@ def adjtimex():
         raise OSError(ctypes.get_errno(), "adjtimex")
 
 
+def other_credentials(name):
+    """Return where systemd keeps what the other service was given; both run as the same user."""
+    other = "vision" if name == "alarm" else "alarm"
+    return Path(f"/run/credentials/tuquan-{other}.service")
+
+
 def survey(name):
     """Return what this process is and may do."""
     credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"))
@@ -64,6 +70,7 @@ def survey(name):
             "write config": refused(write("/etc/tuquan/node.toml")),
             "write usr": refused(write("/usr/x")),
             "read secrets": refused(lambda: list(Path("/etc/tuquan/credentials/alarm").iterdir())),
+            "read the other's credentials": refused(lambda: list(other_credentials(name).iterdir())),
             "read clock": refused(adjtimex),
             "set clock": refused(lambda: time.clock_settime(time.CLOCK_REALTIME, time.time())),
             "read config": refused(lambda: Path("/etc/tuquan/node.toml").read_text(encoding="utf-8")),
