@@ -181,7 +181,6 @@ class PanicButton:
             self._waiting = False
             self._pressed_ns = now_ns
             self._line_up(State.PRESSED, now_ns)
-        self._waiting = self._waiting and contact.closed_ns is not None
 
     def _is_repeat(self, closed_ns: int | None) -> bool:
         if closed_ns is None or self._pressed_ns is None:

@@ -37,8 +37,8 @@ RGB_PINS = 3
 _DARK: Colour = (0.0, 0.0, 0.0)
 _WHITE: Colour = (1.0, 1.0, 1.0)
 _FAULT: Colour = (1.0, 0.0, 0.0)
-_FAULT_EVERY_S = 2.0
-_FAULT_FLASH_S = 0.2
+_FAULT_EVERY_MS = 2000
+_FAULT_FLASH_MS = 200
 
 
 class LampState(StrEnum):
@@ -61,12 +61,12 @@ _COLOURS: dict[LampState, Colour] = {
     LampState.SEEN: (0.0, 1.0, 1.0),
 }
 
-# Seconds on, off, on, off …; repeated.
-_RHYTHMS: dict[LampState, tuple[float, ...]] = {
-    LampState.PRESSED: (0.15, 0.15),
-    LampState.SENT: (0.8, 0.8),
-    LampState.RECEIVED: (1.0,),
-    LampState.SEEN: (1.5, 0.15, 0.2, 0.15),
+# Milliseconds on, off, on, off …; repeated.
+_RHYTHMS: dict[LampState, tuple[int, ...]] = {
+    LampState.PRESSED: (150, 150),
+    LampState.SENT: (800, 800),
+    LampState.RECEIVED: (1000,),
+    LampState.SEEN: (1500, 150, 200, 150),
 }
 
 
@@ -145,13 +145,13 @@ class SirenSettings:
     )
 
 
-def _on_in_rhythm(rhythm: tuple[float, ...], elapsed_s: float) -> bool:
-    """Tell whether a rhythm of on, off, on, off … seconds is on, so long after its start."""
-    phase = elapsed_s % sum(rhythm)
-    for index, length_s in enumerate(rhythm):
-        if phase < length_s:
+def _on_in_rhythm(rhythm: tuple[int, ...], elapsed_ms: int) -> bool:
+    """Tell whether a rhythm of on, off, on, off … milliseconds is on, so long after its start."""
+    phase = elapsed_ms % sum(rhythm)
+    for index, length_ms in enumerate(rhythm):
+        if phase < length_ms:
             return index % 2 == 0
-        phase -= length_s
+        phase -= length_ms
     return False
 
 
@@ -273,11 +273,11 @@ class LampPanel:
         """Return the RGB LED's colour now and what it says, an empty string while it is dark."""
         if self._test_until_ns is not None:
             return _WHITE, "test"
-        elapsed_s = (now_ns - self._since_ns) / 1e9
+        elapsed_ms = (now_ns - self._since_ns) // 1_000_000
         shown = self._shown()
-        if self._fault and elapsed_s % _FAULT_EVERY_S >= _FAULT_EVERY_S - _FAULT_FLASH_S:
+        if self._fault and elapsed_ms % _FAULT_EVERY_MS >= _FAULT_EVERY_MS - _FAULT_FLASH_MS:
             return _FAULT, "fault"
-        if shown is not LampState.OFF and _on_in_rhythm(_RHYTHMS[shown], elapsed_s):
+        if shown is not LampState.OFF and _on_in_rhythm(_RHYTHMS[shown], elapsed_ms):
             return _COLOURS[shown], str(shown)
         return _DARK, ""
 

@@ -1,7 +1,8 @@
 """What a sensor says: the vocabulary of readings, and the one way in which they leave a sensor.
 
 A reading is a change that was seen (pressed, smoke, line cut, camera lost), never a decision about what
-it means: that is `edge`'s business. A sensor emits a reading when its state changes, and nothing in between.
+it means: that is `edge`'s business. A sensor emits a reading when its state changes, and nothing in between;
+only the end of an ordinary press is none, since nobody has to act on it.
 """
 
 from collections.abc import Callable

@@ -149,8 +149,10 @@ class _SimulatedSpi(SPI):  # type: ignore[misc] # gpiozero has no types
         return self._adc is None
 
     def close(self) -> None:
-        self._adc = None
-        self.pin_factory.release_all(self)
+        # Only once: closing again from __del__, while the factory's lock is held, would wait for ever.
+        if self._adc is not None:
+            self._adc = None
+            self.pin_factory.release_all(self)
         super().close()
 
     def transfer(self, data: list[int]) -> list[int]:
@@ -209,8 +211,8 @@ def simulated_factory(
 class Simulator:
     """Moves simulated pins and levels as datagrams on a Unix socket tell it.
 
-    A datagram that it does not understand is logged and forgotten. Pins move in its own thread, which is to the
-    devices what lgpio's notify thread is on a Pi.
+    A datagram that it does not understand is logged and forgotten. Pins move in its own thread, which is to
+    the devices what lgpio's notify thread is on a Pi.
 
     Attributes:
         path: Where the socket is.
