@@ -16,10 +16,46 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
+from edge.cap import Category, Certainty, MsgType, Severity, Status, Urgency
 from edge.errors import EventError
 from edge.wire import decode, encode, word
 from sensors.readings import State
 from sync.clock import ClockQuality
+
+__all__ = [
+    "DETAILS",
+    "WEIGHTS",
+    "Alert",
+    "AlertKind",
+    "Area",
+    "Category",
+    "Certainty",
+    "ClassCounts",
+    "Contact",
+    "Details",
+    "DeviceFaultDetails",
+    "DeviceState",
+    "EventKind",
+    "Fault",
+    "Headline",
+    "Health",
+    "IntrusionDetails",
+    "Language",
+    "LineFaultDetails",
+    "MsgType",
+    "NodeState",
+    "NodeStatus",
+    "PanicDetails",
+    "PictureBox",
+    "SensorEvent",
+    "Severity",
+    "SmokeDetails",
+    "Status",
+    "TamperDetails",
+    "Urgency",
+    "Weight",
+    "new_id",
+]
 
 
 def new_id() -> UUID:
@@ -42,65 +78,6 @@ class EventKind(StrEnum):
     """What is worth keeping, not worth waking anyone; the last level of its topic."""
 
     SENSOR_STATE = "sensor-state"
-
-
-class MsgType(StrEnum):
-    """CAP 1.2, 3.2.1 <msgType>: the first message of an incident, a later one, or its withdrawal."""
-
-    ALERT = "Alert"
-    UPDATE = "Update"
-    CANCEL = "Cancel"
-
-
-class Status(StrEnum):
-    """CAP 1.2, 3.2.1 <status>: only Actual is to be acted on."""
-
-    ACTUAL = "Actual"
-    EXERCISE = "Exercise"
-    TEST = "Test"
-
-
-class Category(StrEnum):
-    """CAP 1.2, 3.2.2 <category>, the ones that a node can use."""
-
-    SAFETY = "Safety"
-    SECURITY = "Security"
-    RESCUE = "Rescue"
-    FIRE = "Fire"
-    HEALTH = "Health"
-    TRANSPORT = "Transport"
-    INFRA = "Infra"
-    OTHER = "Other"
-
-
-class Urgency(StrEnum):
-    """CAP 1.2, 3.2.2 <urgency>: when somebody should act."""
-
-    IMMEDIATE = "Immediate"
-    EXPECTED = "Expected"
-    FUTURE = "Future"
-    PAST = "Past"
-    UNKNOWN = "Unknown"
-
-
-class Severity(StrEnum):
-    """CAP 1.2, 3.2.2 <severity>: how great the threat to life or property is."""
-
-    EXTREME = "Extreme"
-    SEVERE = "Severe"
-    MODERATE = "Moderate"
-    MINOR = "Minor"
-    UNKNOWN = "Unknown"
-
-
-class Certainty(StrEnum):
-    """CAP 1.2, 3.2.2 <certainty>: Observed, Likely (above 50 %), Possible (below it) and so on."""
-
-    OBSERVED = "Observed"
-    LIKELY = "Likely"
-    POSSIBLE = "Possible"
-    UNLIKELY = "Unlikely"
-    UNKNOWN = "Unknown"
 
 
 class Language(StrEnum):

@@ -348,7 +348,7 @@ def test_loading_a_configuration_imports_nothing_heavy(written):
 names = st.text(min_size=1, max_size=40)
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=names, name=names, step=names)
 def test_whatever_a_configuration_accepts_an_alert_can_carry(written, place, name, step):
     """No name, place or step that passes the check can make a press fail on its way to the outbox."""

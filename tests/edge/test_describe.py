@@ -8,6 +8,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
@@ -25,6 +26,9 @@ from edge.events import Alert, AlertKind, Health, NodeStatus, SensorEvent, Statu
 from edge.messages import SCHEMAS, cancelled, ended, schema_of, to_message
 from edge.settings import settings_of
 from edge.tomlfile import toml_value
+
+unhurried = hypothesis_settings(deadline=None)
+"""For tests of what, not of how fast: the machine may be busy."""
 
 NAMES = ["alert", "event", "status", "health"]
 READERS = {
@@ -194,6 +198,7 @@ def test_the_end_and_the_withdrawal_are_valid(validators, kind):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@unhurried
 @given(data=st.data())
 def test_any_valid_document_passes_its_schema(inner_validators, documents, name, data):
     """Whatever the dataclasses can hold, the schema takes."""
@@ -220,6 +225,7 @@ anything = st.recursive(
 
 
 @pytest.mark.parametrize("name", NAMES)
+@unhurried
 @given(data=st.data())
 def test_nothing_is_accepted_that_the_schema_refuses(validators, name, data):
     """A message with something in it replaced or removed: if the decoder takes it, so does the schema."""

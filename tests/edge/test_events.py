@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge import events
@@ -25,6 +26,9 @@ from edge.messages import (
 from sensors.readings import State
 from sync.clock import ManualClock
 from sync.message import MessageClass
+
+unhurried = hypothesis_settings(deadline=None)
+"""For tests of what, not of how fast: the machine may be busy."""
 
 PLACE = events.Area(place="Cổng chợ Bến Thành", latitude=10.7721, longitude=106.6983)
 SITE = Site(
@@ -56,6 +60,7 @@ def of_kind(kind):
 
 
 @pytest.mark.parametrize("cls", DOCUMENTS)
+@unhurried
 @given(data=st.data())
 def test_every_document_comes_back_the_same_over_json(documents, cls, data):
     """Any valid document, written as JSON and read again, is equal to what it was."""

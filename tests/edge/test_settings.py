@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge import settings
 from edge.errors import ConfigError, ConfigProblem, EdgeError
 from edge.tomlfile import MAX_FILE_BYTES, toml_value
 from edge.tomlfile import parse as parse_file
+
+unhurried = hypothesis_settings(deadline=None)
+"""For tests of what, not of how fast: the machine may be busy."""
 
 
 class Wiring(StrEnum):
@@ -320,6 +324,7 @@ toml_values = st.recursive(
 keys = st.sampled_from([setting.name for setting in settings.settings_of(Node)]) | st.text(max_size=8)
 
 
+@unhurried
 @given(st.dictionaries(keys, toml_values, max_size=6))
 def test_no_input_crashes_the_reader_and_every_problem_can_be_printed(raw):
     """Whatever TOML could hold becomes an object and a list of printable problems."""
@@ -329,6 +334,7 @@ def test_no_input_crashes_the_reader_and_every_problem_can_be_printed(raw):
     assert problems or "place" in raw
 
 
+@unhurried
 @given(
     st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
@@ -340,6 +346,7 @@ def test_no_bytes_crash_the_parser(tmp_path_factory, content):
         assert isinstance(parse_file(file), dict)
 
 
+@unhurried
 @given(st.text() | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.lists(st.text(), max_size=3))
 def test_values_written_as_toml_read_back_the_same(value):
     """What the example file shows is valid TOML for any text, number or list."""

@@ -6,12 +6,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge import words
 from edge.events import AlertKind, Language, MsgType, NodeState, Severity, Status
 from sensors.readings import Source, State
 from sync.clock import ClockQuality
+
+unhurried = hypothesis_settings(deadline=None)
+"""For tests of what, not of how fast: the machine may be busy."""
 
 
 @pytest.mark.parametrize("cls", words.WORDS)
@@ -67,6 +71,7 @@ def test_what_is_not_known_is_shown_as_it_is():
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("kind", AlertKind)
+@unhurried
 @given(place=st.text(min_size=1))
 def test_a_headline_always_says_what_and_where(kind, status, place):
     """Whatever the kind and the place, both lines hold phrase and place; only a drill has a prefix."""
@@ -121,6 +126,7 @@ def test_without_time_zone_data_the_offset_is_fixed(monkeypatch):
         words.local_zone.cache_clear()
 
 
+@unhurried
 @given(st.datetimes(datetime(1976, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_the_fallback_agrees_with_the_zone_for_every_time_a_node_can_see(moment):
     """The fixed offset is right for all of the time since 1976."""
