@@ -28,7 +28,7 @@ class OutboxError(SyncError):
     """Root of what the outbox raises."""
 
 
-class OutboxUnavailable(OutboxError, OSError):  # noqa: N818 - the name says the state that the outbox is in
+class OutboxUnavailable(OutboxError, OSError):
     """The disk refuses (full, read-only, broken) and the message's class is not held in memory."""
 
 
@@ -36,5 +36,5 @@ class OutboxFull(OutboxUnavailable):
     """The outbox is at its limit and holds nothing of the message's class or below that could make room."""
 
 
-class OutboxClosed(OutboxError, RuntimeError):  # noqa: N818 - the name says the state that the outbox is in
+class OutboxClosed(OutboxError, RuntimeError):
     """The outbox was used after `close()`."""

@@ -85,6 +85,10 @@ class Numbers:
         """Start from the database's numbers, if nobody has started in this boot yet."""
         self._advance(boot_id, wall_us, floor, 0)
 
+    def note(self, boot_id: UUID, arrival: int, seq: int) -> None:
+        """Numbers were met in a row from elsewhere (`seq` 0 if of another boot): give none up to them."""
+        self._advance(boot_id, 0, None, 0, (arrival, seq))
+
     def take(self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None = None) -> Pair:
         """The next pair, above everything given before in this boot.
 
@@ -95,7 +99,9 @@ class Numbers:
         """
         return self._advance(boot_id, wall_us, floor, 1)
 
-    def _advance(self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int) -> Pair:
+    def _advance(
+        self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int, met: Pair = (0, 0)
+    ) -> Pair:
         with self._lock:
             fd = self._locked_file()
             try:
@@ -105,6 +111,7 @@ class Numbers:
                     self._raise_to(*floor())
                 if fd < 0:
                     self._raise_to(wall_us, 0)
+                self._raise_to(*met)
                 self._arrival += step
                 self._seq += step
                 self._write(fd)

@@ -303,6 +303,8 @@ class Outbox:
             )
             row = replace(row, key=row.cls << CLASS_SHIFT | arrival)
         connection.execute(schema.INSERT, schema.to_raw(row))
+        this_boot = row.boot_id == self._clock.boot_id
+        self._numbers.note(self._clock.boot_id, row.key, row.seq if this_boot else 0)
         self._store.wrote(len(row.data))
         return row.key
 
@@ -320,11 +322,13 @@ class Outbox:
         """Open the file; afterwards the numbers in it are known, and salvaging has begun where it must."""
         try:
             self._store.open()
-            boot_id = self._clock.boot_id
             with self._store.writing(self._store.urgent) as connection:
-                self._numbers.prime(boot_id, self._clock.wall_us(), lambda: _floor(connection, boot_id.bytes))
                 connection.execute("UPDATE state SET arrival = arrival WHERE id = 1")
+            self._rescue.note_set_aside()
             self._noted = 0
+            boot_id = self._clock.boot_id
+            with self._store.reading() as connection:
+                self._numbers.prime(boot_id, self._clock.wall_us(), lambda: _floor(connection, boot_id.bytes))
             self._rescue.begin()
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
@@ -394,4 +398,4 @@ def _floor(connection: sqlite3.Connection, boot: bytes) -> tuple[int, int]:
     state = schema.read_state(connection)
     step = schema.NUMBERS_STEP
     arrival = state.arrival + step if state.arrival else 0
-    return arrival, state.seq + step if state.boot == boot else 0
+    return max(arrival, schema.highest_arrival(connection)), state.seq + step if state.boot == boot else 0

@@ -76,7 +76,7 @@ class OutboxStats:
         held: rows in memory because the disk refuses.
         set_aside: name of the last damaged file that was replaced; "" when there was none.
         salvaged: rows that came over from it.
-        lost: rows known to be lost with it; at least this many.
+        lost: keys in it that could not be read: about how many rows are lost at most.
         salvaging: True while rows are still being read from it.
         problem: why the disk refuses, in words; "" when it does not.
     """

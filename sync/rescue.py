@@ -38,7 +38,10 @@ class Report:
 
 
 class Rescue:
-    """The salvage of one outbox; `begin()` after each opening, `step()` now and then. Used under one lock."""
+    """The salvage of one outbox.
+
+    After each opening `note_set_aside()` and `begin()`, now and then `step()`; one caller at a time.
+    """
 
     def __init__(self, store: Store, insert: Callable[[sqlite3.Connection, Row], int]) -> None:
         self._store = store
@@ -48,28 +51,38 @@ class Rescue:
         self._lock_fd = -1
         self._report = Report()
 
-    def begin(self) -> None:
-        """Note a file that was just set aside, or find one that is not finished; take a first slice.
+    def note_set_aside(self) -> None:
+        """Write down that a file was set aside, and take over the numbers that it can still tell.
 
         Raises:
             OSError: the disk refuses.
             sqlite3.Error: the same.
         """
-        if self._store.set_aside is not None:
-            with self._store.writing(self._store.urgent):
-                self._store.urgent.opened().table("aside").insert(
-                    {"name": self._store.set_aside.name, "salvaged": 0, "lost": 0, "done": 0}
-                )
-            self._store.set_aside = None
-            self.close()
+        if self._store.set_aside is None:
+            return
+        self.close()
+        damaged = Salvage(self._store.set_aside)
+        state = damaged.state()
+        damaged.close()
+        with self._store.writing(self._store.urgent) as connection:
+            if state is not None:
+                schema.note_numbers(connection, state.arrival, state.boot, state.seq)
+            self._store.urgent.opened().table("aside").insert(
+                {"name": self._store.set_aside.name, "salvaged": 0, "lost": 0, "done": 0}
+            )
+        self._store.set_aside = None
+
+    def begin(self) -> None:
+        """Find a salvage that is not finished, and take a first slice.
+
+        Raises:
+            OSError: the disk refuses.
+            sqlite3.Error: the same.
+        """
         self._report = self._read_report()
         if self._report.done or self._salvage is not None or not self._claim():
             return
         self._salvage = Salvage(self._store.path.with_name(self._report.name))
-        state = self._salvage.state()
-        if state is not None:
-            with self._store.writing(self._store.urgent) as connection:
-                schema.note_numbers(connection, state.arrival, state.boot, state.seq)
         self._rows = self._salvage.rows()
         self.step(OPENING_S)
 

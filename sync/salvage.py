@@ -31,7 +31,8 @@ class Salvage:
     """The readable rows of one damaged file; it is opened for reading only and stays as it is.
 
     Attributes:
-        lost: places that could not be read, a row or a page each: at least so many rows are lost.
+        lost: keys that could not be read, and rows that made no sense. A key that was free or delivered
+            counts too where nobody can tell, so this is about how many rows are lost at most.
     """
 
     def __init__(self, damaged: Path) -> None:
@@ -68,8 +69,8 @@ class Salvage:
 
     def _open(self) -> sqlite3.Connection | None:
         """A connection through which at least the table can be found."""
-        if not self.damaged.is_file():
-            return None
+        if not self.damaged.is_file() or self.damaged.stat().st_size == 0:
+            return None  # opening an empty database, SQLite would delete the log beside it
         try:
             return _tolerant(self.damaged)
         except (sqlite3.Error, OSError) as error:
@@ -102,12 +103,15 @@ class Salvage:
             if stopped is None:
                 continue
             rest = yield from self._scan(stopped, high, forwards=False)
-            if rest is None or rest <= stopped:
+            if rest is None:
+                continue
+            if rest <= stopped:
                 self.lost += 1
                 continue
             middle = (stopped + rest) // 2
             ranges.append((stopped, middle))
             ranges.append((middle + 1, rest))
+        self.lost += len(ranges)
 
     def _scan(self, low: int, high: int, *, forwards: bool) -> Generator[Row, None, int | None]:
         """Yield rows until the end of the range (returns None) or until damage (returns the next key)."""

@@ -89,6 +89,9 @@ def migrate(database: Database) -> None:
         sqlite3.Error: it cannot be written.
     """
     connection = database.conn
+    if int(connection.execute("PRAGMA user_version").fetchone()[0]) == len(MIGRATIONS):
+        read_state(connection)  # nothing is written into a file that may turn out to be damaged
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -162,6 +165,13 @@ def count_dropped(connection: sqlite3.Connection, cls: MessageClass, rows: int) 
     """Count rows that were given up, in the current transaction."""
     sql = f"UPDATE state SET dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1"  # noqa: S608 - an integer
     connection.execute(sql, (rows,))
+
+
+def highest_arrival(connection: sqlite3.Connection) -> int:
+    """The highest arrival number of all rows, 0 when there are none; four look-ups."""
+    sql = "SELECT max(key) FROM message WHERE key BETWEEN ? AND ?"
+    tops = [connection.execute(sql, class_range(cls)).fetchone()[0] for cls in MessageClass]
+    return max(0 if top is None else top & ((1 << CLASS_SHIFT) - 1) for top in tops)
 
 
 def depths(connection: sqlite3.Connection) -> dict[MessageClass, int]:

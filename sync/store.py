@@ -134,7 +134,7 @@ class Store:
             sqlite3.Error: SQLite cannot write there.
         """
         with self.routine.lock, self.urgent.lock:
-            self._close_lanes()
+            self._close_keeping_log() if self.suspect else self._close_lanes()
             with self._gate_held(fcntl.LOCK_EX):
                 if self.suspect:
                     self._confirm_or_replace("reading or writing it failed")
@@ -142,7 +142,7 @@ class Store:
                     self._open_or_replace()
             self.suspect = False
             if not self._sound():
-                self._close_lanes()
+                self._close_keeping_log()
                 with self._gate_held(fcntl.LOCK_EX):
                     self._confirm_or_replace("the check at opening found damage")
                     self._open_or_replace()
@@ -306,6 +306,17 @@ class Store:
     def _close_lanes(self) -> None:
         self.routine.close()
         self.urgent.close()
+
+    def _close_keeping_log(self) -> None:
+        """Close a damaged file without the checkpoint that SQLite makes when the last connection closes.
+
+        A connection that can only read is the last one here, and cannot.
+        """
+        keeper = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+        with suppress(sqlite3.Error):
+            keeper.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        self._close_lanes()
+        keeper.close()
 
     def _sound(self) -> bool:
         """Whether the open file passes the check; another process may write meanwhile."""

@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from uuid6 import uuid7
@@ -25,7 +26,7 @@ def clock():
 @pytest.fixture
 def make_message():
     def make(cls=MessageClass.LIFE_SAFETY, number=0, size=0, **changes):
-        fields = {
+        fields: dict[str, Any] = {
             "id": uuid.UUID(int=uuid7().int),
             "topic": "tuquan/v1/ben-nghe/gate-3/alert/panic",
             "cls": MessageClass(cls),
@@ -81,7 +82,7 @@ class SmallDisk:
         """Remove what `fill()` wrote."""
         self._filler.unlink(missing_ok=True)
 
-    def read_only(self, on: bool) -> None:
+    def read_only(self, *, on: bool) -> None:
         """Mount it anew for reading only, or for writing again; nobody may have files open for writing."""
         mode = "ro" if on else "rw"
         subprocess.run(["mount", "-o", f"remount,{mode}", str(self.path)], check=True, timeout=20)

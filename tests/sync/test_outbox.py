@@ -7,7 +7,7 @@ import pytest
 
 from sync.errors import MessageError, OutboxClosed, OutboxFull
 from sync.message import CLASS_SHIFT, MessageClass
-from sync.outbox import OutboxSettings
+from sync.outbox import OutboxSettings, Stored
 
 LIFE, SECURITY, EVIDENCE, EVENT = MessageClass
 MB = 2**20
@@ -130,7 +130,12 @@ def test_a_press_is_put_on_the_lane_that_syncs(outbox, make_message, monkeypatch
     """The classes 0 and 1 take the FULL connection, 2 and 3 the other."""
     used = []
     writing = outbox._store.writing
-    monkeypatch.setattr(outbox._store, "writing", lambda lane: (used.append(lane.synchronous), writing(lane))[1])
+
+    def watched(lane):
+        used.append(lane.synchronous)
+        return writing(lane)
+
+    monkeypatch.setattr(outbox._store, "writing", watched)
     for cls in MessageClass:
         outbox.put(make_message(cls))
     assert used == ["FULL", "FULL", "NORMAL", "NORMAL"]
@@ -219,14 +224,17 @@ def test_the_reserve_on_the_disk_is_for_the_upper_classes(open_outbox, make_mess
     with pytest.raises(OutboxFull, match="free disk space"):
         outbox.put(make_message(EVENT))
     assert outbox.put(make_message(LIFE)).durable
-    assert not outbox.put(make_message(SECURITY)).durable, "held in memory: not even half the reserve is there"
+    assert not outbox.put(make_message(SECURITY)).durable, (
+        "held in memory: not even half the reserve is there"
+    )
     assert [row.cls for row in outbox.pending(5)] == [LIFE, SECURITY]
 
 
 def test_several_threads_put_and_remove_at_once(open_outbox, make_message):
     """Nothing is lost, doubled or out of order when presses and a drain share the outbox."""
     outbox = open_outbox()
-    drained, stored = [], []
+    drained: list[int] = []
+    stored: list[Stored] = []
 
     def press(cls):
         stored.extend(outbox.put(make_message(cls, number)) for number in range(60))
@@ -254,7 +262,9 @@ def test_several_threads_put_and_remove_at_once(open_outbox, make_message):
 def test_two_outboxes_on_one_file_share_the_numbers(open_outbox, make_message):
     """Two processes (here: two objects) on a file never give out the same key or seq."""
     one, two = open_outbox(), open_outbox()
-    answers = [outbox.put(make_message(cls)) for _ in range(20) for outbox, cls in ((one, LIFE), (two, EVENT))]
+    answers = [
+        outbox.put(make_message(cls)) for _ in range(20) for outbox, cls in ((one, LIFE), (two, EVENT))
+    ]
     assert [answer.seq for answer in answers] == list(range(1, 41))
     assert len({answer.key for answer in answers}) == 40
     assert one.depth() == two.depth() == {LIFE: 20, SECURITY: 0, EVIDENCE: 0, EVENT: 20}

@@ -1,4 +1,4 @@
-"""When the disk refuses: full, read-only, missing, busy; on real small file systems where root may mount them."""
+"""When the disk refuses: full, read-only, missing, busy; on real small file systems where root may."""
 
 import sqlite3
 
@@ -25,12 +25,16 @@ def fill_until_it_holds(outbox, make_message):
 
 
 def test_a_full_disk_holds_presses_in_memory_and_stores_them_later(on_small_disk, small_disk, make_message):
-    """Every press is accepted in order on a full disk, and is on it once there is room, with the same seq."""
+    """Every press is accepted in order on a full disk, and stored with the same seq once there is room."""
     small_disk.fill()
     on_disk = fill_until_it_holds(on_small_disk, make_message)
     held = [on_small_disk.put(make_message(SECURITY)), on_small_disk.put(make_message(LIFE))]
     assert on_small_disk.stats().held == on_small_disk.flush() == 3
-    assert [row.seq for row in on_small_disk.pending(20_000)] == [*range(1, on_disk + 2), held[1].seq, held[0].seq]
+    assert [row.seq for row in on_small_disk.pending(20_000)] == [
+        *range(1, on_disk + 2),
+        held[1].seq,
+        held[0].seq,
+    ]
     small_disk.empty()
     assert on_small_disk.flush() == 0
     rows = on_small_disk.pending(20_000)
@@ -62,7 +66,7 @@ def test_what_was_accepted_before_the_disk_filled_is_still_there(small_disk, ope
 
 
 def test_a_disk_that_turns_read_only_is_survived(on_small_disk, small_disk, make_message):
-    """When a failing card turns read-only, presses wait in memory, old rows are still read and go out once."""
+    """When a failing card turns read-only, presses wait in memory, and nothing delivered goes out again."""
     old = [on_small_disk.put(make_message(EVENT)).key for _ in range(2)]
     small_disk.break_down()
     press = on_small_disk.put(make_message(LIFE))
@@ -77,7 +81,7 @@ def test_a_disk_that_turns_read_only_is_survived(on_small_disk, small_disk, make
 
 def test_it_opens_on_a_read_only_disk_and_recovers(small_disk, open_outbox, make_message, clock):
     """A node whose card is read-only at start accepts presses in memory, and stores them when it can."""
-    small_disk.read_only(True)
+    small_disk.read_only(on=True)
     outbox = open_outbox(small_disk.path / "outbox.db")
     clock.advance(5)
     stored = outbox.put(make_message(LIFE))
@@ -87,7 +91,7 @@ def test_it_opens_on_a_read_only_disk_and_recovers(small_disk, open_outbox, make
     assert outbox.depth()[LIFE] == 1
     with pytest.raises(OutboxUnavailable):
         outbox.put(make_message(EVENT))
-    small_disk.read_only(False)
+    small_disk.read_only(on=False)
     assert outbox.flush() == 0
     assert outbox.stats().problem == ""
     outbox.close()
@@ -138,7 +142,7 @@ def blocker(outbox, monkeypatch):
 
 
 def test_a_deletion_that_the_disk_refuses_is_not_sent_again(outbox, open_outbox, make_message, request):
-    """A delivered row stays out of pending() although it cannot be deleted yet; flush() makes up for it."""
+    """A delivered row stays out of pending() while it cannot be deleted; flush() makes up for it."""
     keys = [outbox.put(make_message(LIFE)).key for _ in range(2)]
     blocker = request.getfixturevalue("blocker")
     assert outbox.remove(keys[:1]) == 1
@@ -152,7 +156,7 @@ def test_a_deletion_that_the_disk_refuses_is_not_sent_again(outbox, open_outbox,
 
 
 def test_another_process_that_never_finishes_does_not_block_a_press(outbox, blocker, make_message):
-    """A write lock that is held for too long counts as a disk that refuses: the press is held, then stored."""
+    """A write lock that is held for too long counts as a refusal: the press is held, then stored."""
     stored = outbox.put(make_message(LIFE))
     assert not stored.durable
     assert "locked" in outbox.stats().problem
@@ -225,7 +229,7 @@ def test_two_processes_on_a_broken_disk_do_not_share_a_number(tmp_path, open_out
 
 
 def test_held_rows_of_two_processes_without_shared_numbers_all_survive(tmp_path, open_outbox, make_message):
-    """Should two held rows have one key, the later to be stored gets a new key, and is removed by its old one."""
+    """Should two held rows have one key, the later one gets a new key, and is removed by its old one."""
     one, two = (open_outbox(tmp_path / "late" / "outbox.db") for _ in range(2))
     mine, yours = one.put(make_message(LIFE, 1)), two.put(make_message(LIFE, 2))
     assert mine.key == yours.key

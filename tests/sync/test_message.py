@@ -1,0 +1,220 @@
+"""Messages on the wire: checked against the rules of CloudEvents 1.0.2 and RFC 3339."""
+
+import json
+import re
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.clock import ClockQuality, ManualClock
+from sync.errors import MessageError
+from sync.message import Message, MessageClass, Row, render, utc_text
+
+NAMES = re.compile(r"[a-z0-9]+")
+RFC3339_UTC_MS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+CLOCK = ManualClock()
+
+
+def a_row(**changes):
+    fields: dict[str, Any] = {
+        "key": 1,
+        "seq": 5,
+        "id": uuid.UUID(int=7),
+        "boot_id": CLOCK.boot_id,
+        "wall_us": CLOCK.wall_us(),
+        "mono_us": CLOCK.monotonic_us(),
+        "clock": ClockQuality.SYNCED,
+        "topic": "tuquan/v1/c/n/alert/panic",
+        "type": "vn.tuquan.alert.panic",
+        "source": "/tuquan/ben-nghe/gate-3",
+        "subject": "nút khẩn cấp",
+        "data": '{"place":"Chợ Bến Thành"}',
+    }
+    return Row(**fields | changes)
+
+
+def sent(row, clock=CLOCK):
+    return json.loads(render(row, clock))
+
+
+def check_cloudevent(event):
+    """The rules of CloudEvents 1.0.2 for a JSON event in structured mode."""
+    assert {"id", "source", "specversion", "type"} <= event.keys()
+    assert event["specversion"] == "1.0"
+    for name, value in event.items():
+        if name == "data":
+            continue
+        assert NAMES.fullmatch(name), name
+        assert len(name) <= 20, name
+        assert isinstance(value, str | bool | int), name
+        if isinstance(value, str):
+            assert value, name
+            assert not re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", value), name
+        elif isinstance(value, int):
+            assert -(2**31) <= value < 2**31, name
+    assert RFC3339_UTC_MS.fullmatch(event["time"])
+
+
+def test_an_event_on_the_wire():
+    """Every attribute of the contract, in UTF-8 JSON, with the data as a JSON value."""
+    payload = render(a_row(dataschema="https://example.org/panic.json"), CLOCK)
+    assert json.loads(payload) == {
+        "specversion": "1.0",
+        "id": "00000000-0000-0000-0000-000000000007",
+        "source": "/tuquan/ben-nghe/gate-3",
+        "type": "vn.tuquan.alert.panic",
+        "subject": "nút khẩn cấp",
+        "time": "2026-01-01T00:00:00.000Z",
+        "datacontenttype": "application/json",
+        "dataschema": "https://example.org/panic.json",
+        "bootid": str(CLOCK.boot_id),
+        "seq": 5,
+        "clock": "synced",
+        "delayed": False,
+        "data": {"place": "Chợ Bến Thành"},
+    }
+    assert "Chợ Bến Thành".encode() in payload
+
+
+def test_empty_attributes_are_left_out():
+    """CloudEvents allows no empty string: an absent subject is absent."""
+    event = sent(a_row(subject=""))
+    assert "subject" not in event
+    assert "dataschema" not in event
+    check_cloudevent(event)
+
+
+def test_a_buffered_message_says_how_late_it_is():
+    """After ten seconds the message carries its delay, measured by the clock that nobody can set."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id, mono_us=clock.monotonic_us())
+    clock.advance(10)
+    assert sent(row, clock)["delayed"] is False
+    clock.step_wall(-86_400)
+    clock.advance(0.5)
+    event = sent(row, clock)
+    assert (event["delayed"], event["delayms"]) == (True, 10_500)
+    check_cloudevent(event)
+
+
+def test_a_message_from_before_a_restart_is_delayed_by_an_unknown_time():
+    """Monotonic time of another boot says nothing: no figure rather than a wrong one."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id)
+    clock.reboot()
+    event = sent(row, clock)
+    assert event["delayed"] is True
+    assert "delayms" not in event
+    assert event["bootid"] == str(row.boot_id) != str(clock.boot_id)
+
+
+def test_the_delay_stays_within_a_cloudevents_integer():
+    """After more than 24 days the figure stops growing."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id, mono_us=clock.monotonic_us())
+    clock.advance(40 * 86_400)
+    event = sent(row, clock)
+    assert event["delayms"] == 2**31 - 1
+    check_cloudevent(event)
+
+
+@pytest.mark.parametrize("quality", ClockQuality)
+def test_clock_quality_is_that_of_the_put(quality):
+    """What was stored counts, not how good the clock is when the message is sent."""
+    assert sent(a_row(clock=quality))["clock"] == quality.value
+
+
+@pytest.mark.parametrize(
+    ("wall_us", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_767_225_599_999_999, "2025-12-31T23:59:59.999Z"),
+        (1_782_000_000_123_000, "2026-06-21T00:00:00.123Z"),
+    ],
+)
+def test_time_is_utc_with_milliseconds(wall_us, text):
+    """RFC 3339 with three digits, never rounded into the next second."""
+    assert utc_text(wall_us) == text
+
+
+def test_expiry_counts_in_monotonic_time():
+    """Seconds left, 0 when it is over, None where nobody can tell."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id, mono_us=clock.monotonic_us(), expires_s=60)
+    assert row.remaining_s(clock) == 60
+    clock.advance(59.5)
+    assert row.remaining_s(clock) == 1
+    clock.advance(100)
+    assert row.remaining_s(clock) == 0
+    assert replace(row, expires_s=None).remaining_s(clock) is None
+    clock.reboot()
+    assert row.remaining_s(clock) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"topic": ""}, "needs a topic"),
+        ({"topic": "tuquan/+/alert"}, "no topic to send to"),
+        ({"topic": "tuquan/#"}, "no topic to send to"),
+        ({"topic": "tuquan/\x00"}, "control character"),
+        ({"topic": "ư" * 40_000}, "no topic to send to"),
+        ({"type": ""}, "needs a type"),
+        ({"source": ""}, "needs a source"),
+        ({"subject": "a\nb"}, "control character"),
+        ({"subject": "\ud800"}, "not in Unicode"),
+        ({"expires_s": 0}, "above 0"),
+    ],
+)
+def test_a_wrong_message_is_refused_with_a_reason(make_message, changes, says):
+    """What MQTT or CloudEvents forbid never reaches the outbox."""
+    with pytest.raises(MessageError, match=says):
+        make_message(**changes)
+
+
+@pytest.mark.parametrize("data", [{"a": float("nan")}, {"a": {1, 2}}, {"a": "\ud800"}, {"a": b"raw"}])
+def test_data_that_json_cannot_express_is_refused(make_message, data):
+    """NaN, sets, bytes and lone surrogates are no JSON."""
+    with pytest.raises(MessageError, match="cannot be written as JSON"):
+        make_message(data=data).encoded_data()
+
+
+def test_data_that_contains_itself_is_refused(make_message):
+    """An endless structure is an error, not a crash."""
+    endless: dict[str, object] = {}
+    endless["again"] = endless
+    with pytest.raises(MessageError):
+        make_message(data=endless).encoded_data()
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@given(
+    subject=texts,
+    data=st.dictionaries(
+        texts, st.none() | st.booleans() | st.integers() | texts | st.lists(texts), max_size=5
+    ),
+)
+def test_whatever_is_accepted_is_a_valid_event(subject, data):
+    """Any message that can be made becomes a valid CloudEvent with exactly its data."""
+    try:
+        message = Message(
+            id=uuid.uuid4(),
+            topic="t",
+            cls=MessageClass.EVENT,
+            type="vn.tuquan.event.count",
+            source="/tuquan/c/n",
+            subject=subject,
+            data=data,
+        )
+    except MessageError:
+        return
+    event = sent(a_row(subject=message.subject, data=message.encoded_data()))
+    check_cloudevent(event)
+    assert event["data"] == data
+    assert event.get("subject", "") == subject
