@@ -217,29 +217,40 @@ class SendQueue:
 
         It reads at most a few chunks; `unfinished` says that it would go on at once if asked again.
         """
+        self._catch_up(now_s, source)
         self._unfinished = False
-        reads = 0
-        while self._again and self._again[0][0] <= now_s:
-            self._rewind(heapq.heappop(self._again)[1])
-        if self._fresh:
-            self._look_for_fresh(source)
-        while True:
-            if not self._at_end and (not self._ready or self._ready[0][0] > self._cursor):
-                if reads == _READS_A_TURN:
-                    self._unfinished = True
-                    return None
-                reads += 1
-                self._read(source)
-                continue
-            if not self._ready:
-                return None
+        while self._read_on(source):
             row = self._ready[0][2]
-            if self._flying and not self._may_join(row, now_s):
+            if self._flying and self._is_due_suspect(row, now_s):
+                self._aside.append(heapq.heappop(self._ready))
+                continue
+            if self._flying and not self._may_join(row):
                 return None
             heapq.heappop(self._ready)
             self._ready_ids.discard(row.id)
             if self._may_go(row, now_s):
                 return row
+        return None
+
+    def _catch_up(self, now_s: float, source: Source) -> None:
+        """Waits that are over, rows that are new, and suspects that have the air for themselves."""
+        self._reads_left = _READS_A_TURN
+        while self._again and self._again[0][0] <= now_s:
+            self._rewind(heapq.heappop(self._again)[1])
+        if self._fresh:
+            self._look_for_fresh(source)
+        while self._aside and not self._flying:
+            heapq.heappush(self._ready, self._aside.pop())
+
+    def _read_on(self, source: Source) -> bool:
+        """Read until the next row in order is known; whether there is one."""
+        while not self._at_end and (not self._ready or self._ready[0][0] > self._cursor):
+            if self._reads_left == 0:
+                self._unfinished = True
+                return False
+            self._reads_left -= 1
+            self._read(source)
+        return bool(self._ready)
 
     def _start_over(self) -> None:
         self._cursor = -1
@@ -247,7 +258,9 @@ class SendQueue:
         self._at_end = False
         self._fresh = False
         self._unfinished = False
+        self._reads_left = 0
         self._ready: list[tuple[int, str, Row]] = []
+        self._aside: list[tuple[int, str, Row]] = []
         self._ready_ids: set[UUID] = set()
         self._again: list[tuple[float, int]] = []
         self._parked_ids: set[UUID] = set()
@@ -322,12 +335,14 @@ class SendQueue:
     def _longest_s(self, row: Row) -> float:
         return min(self._max_s, _URGENT_MAX_S) if row.cls <= MessageClass.SECURITY else self._max_s
 
-    def _may_join(self, row: Row, now_s: float) -> bool:
-        """Whether a row may travel with those in flight: no suspect may, and only a press with a suspect."""
-        if self._is_suspect(row.id):
-            wait = self._rows.get(row.id)
-            return wait is not None and wait.due_s > now_s  # it does not travel yet at all
-        return row.cls is MessageClass.LIFE_SAFETY or not any(map(self._is_suspect, self._flying))
+    def _may_join(self, row: Row) -> bool:
+        """Whether a row may join those in flight: with a suspect near, only a press may."""
+        alone = self._aside or any(map(self._is_suspect, self._flying))
+        return not alone or row.cls is MessageClass.LIFE_SAFETY
+
+    def _is_due_suspect(self, row: Row, now_s: float) -> bool:
+        wait = self._rows.get(row.id)
+        return self._is_suspect(row.id) and (wait is None or wait.due_s <= now_s)
 
     def _is_suspect(self, row_id: UUID) -> bool:
         return self._strikes.get(row_id, 0) >= STRIKES

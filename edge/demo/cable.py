@@ -89,7 +89,7 @@ class Cable:
         """
         if self._running:
             self._running = False
-            self._order(lambda: None)
+            self._wake_out.send(b"!")
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 raise CableError(f"The cable's thread did not end within {timeout_s:g} s.")

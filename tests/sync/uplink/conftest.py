@@ -1,4 +1,4 @@
-"""Real brokers, a broker that misbehaves to order, and a node around an uplink, for the tests of the sending half."""
+"""Real brokers, one that misbehaves to order, and a node around an uplink, to test the sending half with."""
 
 import contextlib
 import json
@@ -11,6 +11,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 import uuid6
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.demo.broker import BrokerUnavailable, Mosquitto, locate_mosquitto
 from edge.demo.cable import Cable
@@ -18,7 +19,7 @@ from sync.clock import SystemClock
 from sync.message import Message, MessageClass
 from sync.outbox import Outbox, OutboxSettings
 from sync.settings import BrokerSettings, UplinkSettings
-from sync.uplink import Delivery, LinkState, Uplink
+from sync.uplink import Delivery, LinkState, Report, Uplink
 
 BASE = "tuquan/v1/ben-nghe/gate"
 
@@ -70,9 +71,9 @@ class Listener:
     """A subscriber with paho's own loop: what it notes was really received."""
 
     def __init__(self, port, topic, username=None):
-        self.messages = []
+        self.messages: list[mqtt.MQTTMessage] = []
         self._ready = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self.client.username_pw_set(username)
         self.client.on_connect = lambda client, *_: client.subscribe(topic, 1)
         self.client.on_subscribe = lambda *_: self._ready.set()
@@ -116,7 +117,7 @@ class Node:
             settings=OutboxSettings(directory=folder, runtime_directory=folder),
         )
         self.reports = []
-        self._queue = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self.births = 0
         self.uplink = Uplink(
             settings,
@@ -197,7 +198,7 @@ class ScriptedBroker:
     `answer(topic, payload)` says what a PUBLISH is worth: a reason code, "close", or None for silence.
     """
 
-    def __init__(self, answer, connack=b"\x00", welcome=True):
+    def __init__(self, answer, *, connack=b"\x00", welcome=True):
         self.answer, self.connack, self.welcome = answer, connack, welcome
         self.published, self.most_in_flight, self.connections = [], 0, 0
         self._server = socket.create_server(("127.0.0.1", 0))

@@ -210,7 +210,9 @@ class _Longest(random.Random):
 
 
 @pytest.mark.mosquitto
-def test_second_broker_serves_and_the_first_is_taken_back(program, make_broker, tmp_path, listen, make_node, until):
+def test_second_broker_serves_and_the_first_is_taken_back(
+    *, program, make_broker, tmp_path, listen, make_node, until
+):
     """Fail-over when the first broker dies, sticky while it stays dead, fail-back when it answers again."""
     second = make_broker()
     with Mosquitto(program, tmp_path) as first:
@@ -253,9 +255,13 @@ from sync.settings import BrokerSettings, UplinkSettings
 from sync.uplink import Uplink
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 clock = SystemClock()
-outbox = Outbox(folder / "o.db", clock=clock, settings=OutboxSettings(directory=folder, runtime_directory=folder))
-uplink = Uplink(UplinkSettings(), [BrokerSettings(host="127.0.0.1", port=port, tls=False)], lambda: outbox, clock,
-    client_id="gate", base_topic="tuquan/v1/ben-nghe/gate", birth=lambda: {"state": "online"}, emit=lambda _: None)
+settings = OutboxSettings(directory=folder, runtime_directory=folder)
+outbox = Outbox(folder / "o.db", clock=clock, settings=settings)
+broker = BrokerSettings(host="127.0.0.1", port=port, tls=False)
+uplink = Uplink(
+    UplinkSettings(), [broker], lambda: outbox, clock, client_id="gate",
+    base_topic="tuquan/v1/ben-nghe/gate", birth=lambda: {"state": "online"}, emit=lambda _: None,
+)
 uplink.start()
 sys.stdin.read()
 """

@@ -40,9 +40,7 @@ def test_right_password_is_read_from_its_file(make_broker, users, secret, make_n
     """The node logs in with the first line of the password file."""
     broker = make_broker(f"password_file {users}", anonymous=False)
     node = make_node(
-        BrokerSettings(
-            host="127.0.0.1", port=broker.port, tls=False, username="gate", password_file=secret
-        )
+        BrokerSettings(host="127.0.0.1", port=broker.port, tls=False, username="gate", password_file=secret)
     )
     until(lambda: node.uplink.state.connected)
 
@@ -54,9 +52,7 @@ def test_wrong_password_is_told_and_the_press_kept(make_broker, users, secret, m
     right = secret.read_text(encoding="utf-8")
     secret.write_text("sai rồi\n", encoding="utf-8")
     node = make_node(
-        BrokerSettings(
-            host="127.0.0.1", port=broker.port, tls=False, username="gate", password_file=secret
-        )
+        BrokerSettings(host="127.0.0.1", port=broker.port, tls=False, username="gate", password_file=secret)
     )
     node.put(MessageClass.EVENT, "event/any")
     until(lambda: node.uplink.state.reason == "refused: not authorized")
@@ -76,9 +72,7 @@ def test_missing_password_file_is_named(broker, tmp_path, make_node, until):
 
 
 @pytest.mark.mosquitto
-def test_topic_that_is_not_allowed_waits_while_others_flow(
-    make_broker, tmp_path, listen, make_node, until
-):
+def test_topic_that_is_not_allowed_waits_while_others_flow(make_broker, tmp_path, listen, make_node, until):
     """An ACL denial is told; the rows are kept, others pass them, and go when the ACL allows it."""
     acl = tmp_path / "acl"
     rules = f"topic readwrite {BASE}/event/#\ntopic readwrite {BASE}/status\ntopic read #\n"
@@ -139,9 +133,7 @@ def test_events_and_evidence_leave_without_a_subscriber(broker, make_node, until
 
 
 @pytest.mark.mosquitto
-def test_row_above_the_packet_size_is_parked_and_everything_else_flows(
-    make_broker, listen, make_node, until
-):
+def test_row_above_the_packet_size_is_parked_and_everything_else_flows(make_broker, listen, make_node, until):
     """Too large a picture is reported and kept; the broker never sees it and never throws us out."""
     broker = make_broker("max_packet_size 2000")
     police = listen(broker.port)
@@ -177,12 +169,12 @@ def test_refused_row_is_kept_and_blocks_nobody(scripted, make_node, until, code)
 
 def test_message_that_cannot_be_rendered_waits_alone(scripted, make_node, until, monkeypatch):
     """A row whose bytes cannot be made is told and kept; the link stands and the rest goes."""
-    from sync import courier  # noqa: PLC0415 - the seam that this test breaks
+    from sync import courier, message  # noqa: PLC0415 - the seam that this test breaks
 
     server = scripted()
     node = make_node(server, start=False)
     bad = node.put(n=0)
-    render = courier.render
+    render = message.render
 
     def spoilt(row, clock):
         if str(row.id) == bad:
