@@ -134,6 +134,7 @@ class Reader:
         self.damaged = 0
         self._damaged_in_a_row = 0
         self._only_key = False
+        self._closed = False
         self._container = _open(source)
         try:
             self._stream = self._video_stream()
@@ -177,9 +178,10 @@ class Reader:
             # Every stream is asked for: a camera that sends sound only has to be noticed as well.
             for packet in self._container.demux():
                 decoded = self._decode(packet) if packet.stream_index == self._stream.index else []
-                yield from decoded
-                if not decoded:
-                    yield None
+                for picture in decoded or (None,):
+                    yield picture
+                    if self._closed:  # libav would read on in freed memory
+                        return
         except ExitError:
             raise CameraTimeout(f"{self.shown} sent nothing in time.") from None
         except FFmpegError as error:
@@ -206,7 +208,8 @@ class Reader:
             raise CameraLost(f"{self.shown} is damaged: {DAMAGED_IN_A_ROW} packets in a row gave no picture.")
 
     def close(self) -> None:
-        """Close the container. Closing twice is fine."""
+        """Close the container; `pictures` ends. Closing twice is fine."""
+        self._closed = True
         self._container.close()
 
 

@@ -67,6 +67,7 @@ class FileCamera:
         self._waiting: _Picture | None = self._first()
         self._began_ns = clock_ns()
         self._sequence = 0
+        self._closed = False
 
     def _first(self) -> _Picture:
         try:
@@ -78,6 +79,8 @@ class FileCamera:
 
     def read(self, timeout_s: float) -> Frame:
         """See `sensors.camera.Camera.read`."""
+        if self._closed:
+            raise CameraLost(f"{self._path} is closed.")
         if self._waiting is None:
             self._waiting = self._next()
         if self._settings.realtime:
@@ -112,6 +115,7 @@ class FileCamera:
 
     def close(self) -> None:
         """See `sensors.camera.Camera.close`."""
+        self._closed = True
         self._pictures.close()
 
     def _play(self) -> Generator[_Picture]:

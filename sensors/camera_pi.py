@@ -17,7 +17,6 @@ import atexit
 import logging
 import threading
 import time
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,6 +91,7 @@ class PiCamera:
         self._gate = RateGate(settings.rate_fps)
         self._scaler = Scaler(width=settings.width, height=settings.height, luma_width=settings.luma_width)
         self._sequence = 0
+        self._silent = False
         self._closed = False
         make = factory or _library()
         try:
@@ -130,31 +130,37 @@ class PiCamera:
         """See `sensors.camera.Camera.read`. After a time-out, close the camera and open it again."""
         deadline_ns = self._clock_ns() + round(timeout_s * NS)
         while True:
-            request = self._request(max(0.0, (deadline_ns - self._clock_ns()) / NS))
+            request = self._request(max(0.001, (deadline_ns - self._clock_ns()) / NS))
             try:
-                taken_ns = self._taken_ns(request)
-                if self._gate.due(taken_ns):
-                    return self._frame(request, taken_ns)
-            finally:
-                request.release()
+                frame = self._frame_if_due(request)
+            except _FAILURES as error:
+                raise CameraLost(f"{self._settings.source} cannot be read any further: {error}.") from error
+            if frame is not None:
+                return frame
+
+    def _frame_if_due(self, request: Any) -> Frame | None:
+        try:
+            taken_ns = self._taken_ns(request)
+            return self._frame(request, taken_ns) if self._gate.due(taken_ns) else None
+        finally:
+            request.release()
 
     def _request(self, timeout_s: float) -> Any:
         """Wait for a completed request, which the caller has to release."""
-        source = self._settings.source
+        source, camera = self._settings.source, self._camera
         if self._closed:
             raise CameraLost(f"{source} is closed.")
-        job = self._camera.capture_request(wait=False)
+        # picamera2 takes this lock without a time-out, and an event loop that hangs may hold it for ever.
+        if self._silent or not camera.lock.acquire(timeout=timeout_s):
+            raise CameraTimeout(f"{source} gives no frames any more.")
+        camera.lock.release()
         try:
-            return job.get_result(timeout=timeout_s)
+            return camera.capture_request(wait=timeout_s)
         except TimeoutError:
-            # A job left behind would swallow the next frame, and one of the few buffers with it.
-            self._camera.cancel_all_and_flush()
+            self._silent = True  # the job left behind would swallow the next frame
+            raise CameraTimeout(f"{source} gave no frame for {timeout_s:.1f} s.") from None
         except _FAILURES as error:
             raise CameraLost(f"{source} cannot be read any further: {error}.") from error
-        try:
-            return job.get_result(timeout=0)  # it may have come in the last moment
-        except (CancelledError, TimeoutError):
-            raise CameraTimeout(f"{source} gave no frame in time.") from None
 
     def _taken_ns(self, request: Any) -> int:
         """When the sensor began with this picture: libcamera counts from boot, on CLOCK_BOOTTIME."""
@@ -222,8 +228,8 @@ def _library() -> Callable[[int], Any]:
         from picamera2 import Picamera2  # noqa: PLC0415 - only on a Pi, and slow to load
     except (ImportError, OSError, AttributeError) as error:
         raise CameraUnavailable(
-            f"picamera2 cannot be loaded: {error}. On Raspberry Pi OS, run "
-            "'sudo apt install python3-picamera2' and make the virtual environment with --system-site-packages."
+            f"picamera2 cannot be loaded: {error}. On Raspberry Pi OS, install the package python3-picamera2 "
+            "and make the virtual environment with --system-site-packages."
         ) from error
     made: Callable[[int], Any] = Picamera2
     return made

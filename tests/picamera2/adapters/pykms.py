@@ -1,0 +1,7 @@
+"""Stands in for the kernel's display binding, which picamera2 imports and which is of no use without a screen."""
+
+
+class PixelFormat:
+    """Every name exists and means nothing: nothing is ever shown."""
+
+    RGB888 = BGR888 = XRGB8888 = XBGR8888 = YUV420 = YVU420 = NV12 = NV21 = YUYV = UYVY = MJPEG = None
