@@ -40,11 +40,12 @@ def acquire(fd: int, mode: int, patience_s: float) -> None:
     Raises:
         TimeoutError: somebody else held the lock for longer than `patience_s`.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = 0.0
     while True:
         try:
             fcntl.flock(fd, mode | fcntl.LOCK_NB)
         except BlockingIOError:
+            deadline = deadline or time.monotonic() + patience_s
             if time.monotonic() >= deadline:
                 raise TimeoutError("Another process holds the outbox's lock file for too long.") from None
             time.sleep(0.0005)
@@ -186,9 +187,10 @@ class Numbers:
 
     def _read(self, fd: int) -> bool:
         """Take over what the file says; False when it says nothing about this boot."""
-        record = b""
-        with suppress(OSError):
+        try:
             record = os.pread(fd, _RECORD.size, 0) if fd >= 0 else b""
+        except OSError:
+            record = b""
         if len(record) < _RECORD.size:
             return False
         boot, arrival, seq = _RECORD.unpack(record)
