@@ -22,6 +22,7 @@ from edge.errors import EventError
 from edge.events import DeviceState, Fault, Health, NodeState, NodeStatus
 from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
 from edge.incidents import Change, Incidents, Phase
+from edge.openfile import OpenFile
 from edge.progress import Progress
 from edge.receipts import Receipt, ReceiptState
 from edge.sd_notify import Watchdog
@@ -116,6 +117,7 @@ class Agent:
         self._parts = parts
         self._clock_ns = clock_ns
         self._incidents = Incidents()
+        self._open_file = OpenFile(parts.storage_directory / "alarm-incidents.json")
         self._progress = Progress()
         self._link = LinkState(connected=False, broker="", reason="", since_ns=clock_ns())
         self._vision: VisionReport | None = None
@@ -128,7 +130,7 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; no error of a single step ends the loop."""
-        self._start()
+        self.start()
         while not stop.is_set():
             try:
                 self.step(TICK_S)
@@ -237,8 +239,12 @@ class Agent:
     def _every_second(self, now_ns: int) -> None:
         self._watch_storage(now_ns)
         self._watch_vision(now_ns)
+        for sensor in self._parts.sensors:
+            if sensor.state is State.NORMAL:  # also ends what a former run left open and is over by now
+                self._incidents.clear_fault(sensor.source, sensor.name, at_ns=now_ns)
         for change in self._incidents.tick(now_ns):
             self._tell(change)
+        self._open_file.keep(self._incidents.open())
         self._faults = tuple(self._find_faults(now_ns))
         self._parts.lamps.fault(bool(self._faults))
         self._show()
@@ -377,8 +383,10 @@ class Agent:
         except OSError as error:
             _log.warning("the snapshot could not be written: %s", error)
 
-    def _start(self) -> None:
-        """Take up what a former run of this process left: its presses are still on their way."""
+    def start(self) -> None:
+        """Take up what a former run of this process left: presses on their way, and open incidents."""
+        known = {sensor.name for sensor in self._parts.sensors} | {"storage", "vision"}
+        self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         for row in self._parts.outbox.pending(100):
             if row.cls is MessageClass.LIFE_SAFETY and not self._parts.teller.is_covert(row.subject):
                 self._progress.accepted(row.id, durable=not row.held, at_ns=self._clock_ns())

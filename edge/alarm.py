@@ -36,7 +36,7 @@ from sync.wake import WakeListener
 _log = logging.getLogger(__name__)
 
 
-class AlreadyRunning(EdgeError):  # noqa: N818 - it says what is so
+class AlreadyRunning(EdgeError):
     """Another alarm process works on the same storage directory."""
 
 

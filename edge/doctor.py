@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def _model(patient: Patient) -> Iterator[Finding]:
 def _storage(patient: Patient) -> Iterator[Finding]:
     settings = patient.config.storage
     for directory in (settings.directory, settings.runtime_directory):
-        if not os.access(directory, os.W_OK | os.X_OK):
+        if not _is_writable(directory):
             text = patient.say(f"Không ghi được vào {directory}.", f"{directory} cannot be written.")
             remedy = f"sudo install -d -o tuquan -g tuquan {directory}"
             yield Finding(level=Level.BAD, area=_STORAGE, text=text, remedy=remedy)
@@ -220,10 +221,24 @@ def _storage(patient: Patient) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
 
 
+def _is_writable(directory: Path) -> bool:
+    """Whether the node may write there; root, who always may, asks whose directory it is."""
+    try:
+        owner = directory.stat().st_uid
+    except OSError:
+        return False
+    if os.geteuid() == 0:
+        try:
+            return owner == pwd.getpwnam("tuquan").pw_uid
+        except KeyError:  # not an installed node: root itself runs it
+            return True
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
 def _secrets(patient: Patient) -> Iterator[Finding]:
     for broker in patient.config.broker:
         for path in (broker.password_file, broker.key_file):
-            if path is None:
+            if path is None or path.is_relative_to("/run/credentials"):  # systemd looks after those
                 continue
             try:
                 mode = path.stat().st_mode

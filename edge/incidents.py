@@ -8,7 +8,7 @@ end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -117,6 +117,19 @@ class Incidents:
         if kind is AlertKind.PANIC:
             return [change]
         return self._raise(change)
+
+    def restore(self, changes: Iterable[Change], devices: Collection[str], *, at_ns: int) -> None:
+        """Take up what a former run left open; what belongs to a device that is gone ends by and by.
+
+        Args:
+            changes: The raises of what was open.
+            devices: Names of the devices and parts that this run looks after.
+            at_ns: Now.
+        """
+        for change in changes:
+            self._raise(change)
+            if change.device not in devices:
+                self._settle(change.source, change.device, at_ns)
 
     def raise_fault(self, source: str, device: str, code: str, detail: str, *, at_ns: int) -> list[Change]:
         """Open a device fault of the node itself; nothing when it is open already."""

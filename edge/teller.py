@@ -6,6 +6,7 @@ Knows no hardware and no link. Both processes have one; what they say differs in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from edge.config import NodeConfig
@@ -103,8 +104,7 @@ class Teller:
 
     def offline(self, reason: str) -> NodeStatus:
         """What the broker keeps of a node that is gone: ``lost`` (its will), or why it took leave."""
-        gone = Fault(component="uplink", device="uplink", code=reason)
-        return self.status(NodeState.OFFLINE, (gone,))
+        return replace(self.status(NodeState.OFFLINE), reason=reason)
 
     def enveloped(self, document: NodeStatus | Health) -> dict[str, object]:
         """A status or health report as it travels."""

@@ -18,6 +18,7 @@ from edge.config import NodeConfig, load
 from edge.events import Fault
 from edge.incidents import Incidents
 from edge.intrusion import IntrusionRule
+from edge.openfile import OpenFile
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
@@ -89,6 +90,7 @@ class Vision:
         self._opener = opener or (lambda: open_detector(config.detector))
         self._clock_ns = clock_ns
         self._incidents = Incidents()
+        self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
         self._rule = IntrusionRule(config.intrusion)
         self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
         self._camera = ""
@@ -99,6 +101,8 @@ class Vision:
 
     def run(self, stop: threading.Event) -> None:
         """Look until `stop` is set."""
+        known = {self._config.camera.name, "detector"} if self._config.camera.source else set()
+        self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
             while not stop.wait(1.0):
                 self._housekeeping(healthy=True)
@@ -160,6 +164,7 @@ class Vision:
         self._drain_readings()
         for change in self._incidents.tick(now):
             self._put(self._teller.alert(change))
+        self._open_file.keep(self._incidents.open())
         if now >= self._next_report_ns:
             self._next_report_ns = now + REPORT_EVERY_NS
             self._outbox.flush()

@@ -24,7 +24,7 @@ from sync.subscriber import Subscriber
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _WrongBroker(EdgeError, ValueError):  # noqa: N818 - it says what is so
+class _WrongBroker(EdgeError, ValueError):
     pass
 
 

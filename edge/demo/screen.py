@@ -56,13 +56,10 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "starting": ("đang khởi động …", "starting …"),
     "time": ("Giờ", "Time"),
     "alert": ("Tin báo", "Alert"),
-    "where": ("Thiết bị", "Device"),
     "took": ("Mất", "Took"),
     "nothing": ("Chưa có tin. Hãy nhấn p.", "Nothing yet. Press p."),
-    "over": ("đã hết", "over"),
-    "late": ("gửi trễ", "sent late"),
     "keys": (
-        "[b]p[/b] khẩn cấp  [b]s[/b] khói  [b]t[/b] tủ máy  [b]n[/b] cáp mạng  [b]k[/b] kill -9  [b]q[/b] thoát",
+        "[b]p[/b] khẩn cấp  [b]s[/b] khói  [b]t[/b] tủ máy  [b]n[/b] cáp mạng [b]k[/b] kill [b]q[/b] thoát",
         "[b]p[/b] panic  [b]s[/b] smoke  [b]t[/b] tamper  [b]n[/b] cut/join  [b]k[/b] kill -9  [b]q[/b] quit",
     ),
     "did.press": ("Có người nhấn nút khẩn cấp.", "A resident pressed the button."),
@@ -168,7 +165,8 @@ class Screen:
         for lamp in LAMPS:
             lit = lamp in now.lit
             text.append("● " if lit else "○ ", style=_LAMP_STYLE[lamp] if lit else "dim")
-            text.append(self.say(f"lamp.{lamp}") + "  ", style=f"bold {_LAMP_STYLE[lamp]}" if lit else "dim")
+            text.append(self.say(f"lamp.{lamp}") + "\n", style=f"bold {_LAMP_STYLE[lamp]}" if lit else "dim")
+        text.rstrip()
         return text
 
     def _sensors(self, now: Snapshot) -> RenderableType:
@@ -184,7 +182,8 @@ class Screen:
         if now.vision is None:
             return Text(self.say("starting"), style="dim")
         rate = self.say("looks", n=now.vision.frames_per_second)
-        return Text(f"{now.vision.camera or self.say('starting')} · {rate}\n{now.vision.model}")
+        state = phrase(State(now.vision.camera), self.language) if now.vision.camera else self.say("starting")
+        return Text(f"{state} · {rate}\n{now.vision.model}")
 
     def _outbox(self, counts: ClassCounts) -> Text:
         waiting = counts.life_safety + counts.security + counts.evidence + counts.event
@@ -220,11 +219,9 @@ class Screen:
         table.add_column(self.say("took"), justify="right", no_wrap=True)
         for alert in reversed(view.alerts[-40:]):
             style = "dim" if not alert.active else "bold red" if alert.life_safety else ""
-            table.add_row(alert.time, Text(self._headline(alert), style=style), self._took(alert))
+            text = Text(alert.text, style=style).append(f"\n{alert.device}", style="dim")
+            table.add_row(alert.time, text, self._took(alert))
         return Panel(table, title=title, box=box.ROUNDED)
-
-    def _headline(self, alert: AlertLine) -> str:
-        return alert.text if alert.active else f"{alert.text} ({self.say('over')})"
 
     def _took(self, alert: AlertLine) -> Text:
         figure = (

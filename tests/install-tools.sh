@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The real parts that the tests run against, from Debian: installed where we are root, else named with what is not run.
+set -uo pipefail
+
+missing=()
+need() { # need COMMAND-OR-PATH PACKAGE…
+  local probe=$1; shift
+  { command -v "$probe" || [ -x "/usr/sbin/$probe" ] || [ -e "$probe" ]; } >/dev/null 2>&1 || missing+=("$@")
+}
+need mosquitto mosquitto
+need systemd-analyze systemd
+need dpkg-deb dpkg
+need ip iproute2
+for element in x264enc jpegenc; do
+  gst=/usr/bin/gst-inspect-1.0
+  { [ -x $gst ] && $gst $element >/dev/null 2>&1; } || gstreamer=missing
+done
+/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer' 2>/dev/null || gstreamer=missing
+[ -n "${gstreamer:-}" ] && missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "Installing for the tests: ${missing[*]} …" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  # A broker that Debian would start by itself is none of ours: the tests start their own on loopback.
+  policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+  { apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } >/tmp/tuquan-tools.log 2>&1 && exit 0
+  tail -n 5 /tmp/tuquan-tools.log >&2
+fi
+cat >&2 <<TEXT
+================================================================================================
+NOT EVERYTHING WILL BE TESTED. These Debian packages are missing, and tests that need them are skipped:
+  ${missing[*]}
+To run them too:  sudo apt install ${missing[*]}
+================================================================================================
+TEXT
+exit 0

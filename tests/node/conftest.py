@@ -1,0 +1,219 @@
+"""What the tests of the whole node share: an agent with real parts in one process, and the demo's world."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.agent import Agent, Inbox, Parts
+from edge.alarm import device_openers
+from edge.config import load
+from edge.demo.assets import AssetError, cache_directory, street_video
+from edge.demo.broker import BrokerUnavailable, locate_mosquitto
+from edge.demo.world import World
+from edge.sd_notify import Notifier, Watchdog
+from edge.teller import Teller
+from models.errors import FetchError
+from models.fetch import fetch
+from models.manifest import load_manifest
+from sensors.lamps import LampPanel, Siren
+from sensors.simulator import Level, simulated_factory
+from sync.clock import SystemClock
+from sync.outbox import Outbox
+from sync.uplink import Uplink
+from sync.wake import WakeListener
+
+CONFIG = """
+[node]
+commune = "phuong-thu"
+name = "cho"
+place = "Chợ, cổng Đông"
+latitude = 10.77
+longitude = 106.69
+
+[storage]
+directory = "{folder}/data"
+runtime_directory = "{folder}/run"
+
+[gpio]
+pin_factory = "mock"
+
+[[panic_button]]
+name = "gate"
+pin = 17
+
+[[panic_button]]
+name = "counter"
+pin = 23
+covert = true
+
+[[smoke_detector]]
+name = "stall"
+pin = 27
+fault_pin = 22
+warm_up_s = 2
+
+[[tamper_loop]]
+name = "cabinet"
+channel = 1
+
+[siren]
+pin = 16
+
+[[broker]]
+host = "127.0.0.1"
+port = {port}
+tls = false
+"""
+
+
+def closed_port():
+    """A loopback port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Bench:
+    """An agent with real sensors on simulated pins, a real outbox and a real uplink, turned by hand."""
+
+    def __init__(self, folder, *, port=None):
+        self.folder = folder
+        for name in ("data", "run"):
+            (folder / name).mkdir(exist_ok=True)
+        file = folder / "node.toml"
+        file.write_text(CONFIG.format(folder=folder, port=port or closed_port()), encoding="utf-8")
+        self.config = load(file)
+        self.now_ns = time.monotonic_ns()
+        self.factory = simulated_factory(clock_ns=self.clock_ns)
+        self.clock = SystemClock()
+        self.outbox = Outbox(self.config.storage.outbox.path, clock=self.clock, settings=self.config.storage)
+        self.wake = WakeListener(self.config.wake_socket)
+        self.inbox = Inbox()
+        on = {"clock_ns": self.clock_ns, "pin_factory": self.factory}
+        self.factory.drive(22, Level.LOW)
+        self.sensors = {name: opener(self.inbox.put, **on) for _, name, opener in device_openers(self.config)}
+        self.lamps, self.siren = LampPanel(self.config.lamps, **on), Siren(self.config.siren, **on)
+        self.agent = Agent(self._parts(), clock_ns=self.clock_ns)
+        self.agent.uplink = Uplink(
+            self.config.uplink,
+            self.config.broker,
+            lambda: self.outbox,
+            self.clock,
+            client_id="bench",
+            base_topic=self.config.site.base_topic,
+            birth=lambda: self.agent.status().to_data(),
+            emit=self.inbox.put,
+        )
+        self.agent.start()
+
+    def clock_ns(self):
+        return self.now_ns
+
+    def _parts(self):
+        return Parts(
+            inbox=self.inbox,
+            outbox=self.outbox,
+            sensors=tuple(self.sensors.values()),
+            lamps=self.lamps,
+            siren=self.siren,
+            wake=self.wake,
+            teller=Teller(self.config, self.clock),
+            watchdog=Watchdog(Notifier(), None),
+            clock=self.clock,
+            broken=[],
+            vision=False,
+            runtime_directory=self.config.storage.runtime_directory,
+            storage_directory=self.config.storage.directory,
+        )
+
+    def run(self, seconds=0.2, step_s=0.05):
+        """Turn the clock and the agent's loop."""
+        for _ in range(max(1, round(seconds / step_s))):
+            self.now_ns += int(step_s * 1e9)
+            self.agent.step(0.0)
+
+    def press(self, pin=17, seconds=0.2):
+        self.factory.drive(pin, Level.LOW)
+        self.run(seconds)
+        self.factory.drive(pin, Level.FLOAT)
+        self.run(0.1)
+
+    def rows(self, kind=None):
+        return [
+            row for row in self.outbox.pending(1000) if kind is None or row.topic.endswith(f"alert/{kind}")
+        ]
+
+    def close(self):
+        self.agent.uplink.stop()
+        for part in (*self.sensors.values(), self.lamps, self.siren):
+            part.close()
+        self.wake.close()
+        self.outbox.close()
+
+
+@pytest.fixture
+def make_bench(tmp_path_factory):
+    made = []
+
+    def make(folder=None, **more):
+        made.append(Bench(folder or Path(tmp_path_factory.mktemp("n")), **more))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.close()
+
+
+@pytest.fixture
+def bench(make_bench):
+    return make_bench()
+
+
+@pytest.fixture(scope="session")
+def program():
+    try:
+        return locate_mosquitto(cache_directory())
+    except BrokerUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def video():
+    try:
+        return street_video(cache_directory())
+    except AssetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def models():
+    try:
+        return fetch(load_manifest().spec(), cache_directory() / "models").parent
+    except FetchError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def world(program, video, models):
+    with World(program=program, video=video, models=models, language="en") as running:
+        until(running, lambda: (now := running.snapshot()) is not None and now.connected, what="the node")
+        yield running
+
+
+def until(running, condition, timeout_s=30.0, what="it"):
+    """Let the world go on until something is so."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        running.tick()
+        assert time.monotonic() < deadline, f"{what} did not happen in {timeout_s} s:\n{running.last_words()}"
+        threading.Event().wait(0.02)
+
+
+@pytest.fixture(name="until")
+def until_fixture():
+    return until

@@ -1,0 +1,289 @@
+"""The alarm agent: disk first, lamp after, and nothing that claims more than was proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+
+import pytest
+
+from edge.events import AlertKind
+from edge.snapshot import VisionReport, read_snapshot
+from edge.wire import encode
+from sensors.lamps import LampState
+from sensors.simulator import Level
+from sync.link import Arrival
+from sync.message import MessageClass
+from sync.reports import Delivery, LinkState, Proof
+from sync.wake import send_wake
+
+FAULTS = ("fault", "stuck")
+
+
+def delivered(bench, row, proof=Proof.BROKER):
+    bench.inbox.put(Delivery(id=row.id, key=row.key, cls=row.cls, proof=proof, at_ns=bench.now_ns))
+    bench.run(0.1)
+
+
+def receipt(bench, row, state):
+    payload = json.dumps({"id": str(row.id), "state": state, "by": "trực ban", "at": "2026-01-01T00:00:00Z"})
+    bench.inbox.put(Arrival(topic="x/receipt", payload=payload.encode(), properties={}))
+    bench.run(0.1)
+
+
+def data(row):
+    return json.loads(row.data)
+
+
+def test_a_press_is_a_row_on_the_disk_and_then_a_lamp(bench):
+    """After a press another connection sees the row in the file, and the lamp shows pressed and no more."""
+    bench.press()
+    with sqlite3.connect(bench.config.storage.outbox.path) as outside:
+        assert outside.execute("SELECT count(*) FROM message WHERE topic LIKE '%alert/panic'").fetchone() == (
+            1,
+        )
+    assert bench.lamps.state is LampState.PRESSED
+    assert bench.lamps.lit == ("pressed",)
+    assert bench.siren.sounding
+    (row,) = bench.rows("panic")
+    assert row.cls is MessageClass.LIFE_SAFETY
+    assert data(row)["device"] == "gate"
+
+
+def test_the_lamp_lights_only_after_the_commit(bench, monkeypatch):
+    """At the moment at which the lamp first lights, the row is already in the file."""
+    seen = []
+    show = bench.lamps.show
+
+    def spy(state):
+        if state is LampState.PRESSED:
+            with sqlite3.connect(bench.config.storage.outbox.path) as outside:
+                seen.append(outside.execute("SELECT count(*) FROM message").fetchone()[0])
+        show(state)
+
+    monkeypatch.setattr(bench.lamps, "show", spy)
+    before = len(bench.rows())
+    bench.press()
+    assert seen
+    assert seen[0] > before
+
+
+def test_proofs_take_the_lamp_from_sent_to_received_to_seen(bench):
+    """A PUBACK shows sent, the station's receipt received, the officer's look seen; each no earlier."""
+    bench.press()
+    (row,) = bench.rows("panic")
+    delivered(bench, row)
+    assert bench.lamps.state is LampState.SENT
+    receipt(bench, row, "received")
+    assert bench.lamps.state is LampState.RECEIVED
+    receipt(bench, row, "seen")
+    assert bench.lamps.state is LampState.SEEN
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{}", b'{"id": "x", "state": "seen"}', b"[" * 100_000, b"\xff", b'{"state": "seen"}']
+)
+def test_a_false_receipt_lights_nothing(bench, payload):
+    """What is not a receipt for this very press leaves the lamp at pressed, and the loop alive."""
+    bench.press()
+    bench.inbox.put(Arrival(topic="x/receipt", payload=payload, properties={}))
+    bench.run(0.2)
+    assert bench.lamps.state is LampState.PRESSED
+
+
+def test_a_receipt_for_another_message_lights_nothing(bench):
+    """A well-formed receipt with an id that is not ours changes nothing."""
+    bench.press()
+    bench.inbox.put(
+        Arrival(
+            topic="x/receipt",
+            payload=b'{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "state": "seen"}',
+            properties={},
+        )
+    )
+    bench.run(0.2)
+    assert bench.lamps.state is LampState.PRESSED
+
+
+def test_a_covert_press_is_stored_and_shows_nothing(bench):
+    """The covert button's alert says so; no lamp, no siren."""
+    bench.press(pin=23)
+    (row,) = bench.rows("panic")
+    assert data(row)["details"] == {"covert": True}
+    assert bench.lamps.lit == ()
+    assert not bench.siren.sounding
+    delivered(bench, row)
+    assert bench.lamps.lit == ()
+
+
+def test_smoke_is_raised_once_and_ended_by_an_update_of_the_same_incident(bench):
+    """The relay's alarm is one alert; its end, after a quiet while, an Update that is no longer active."""
+    bench.run(3)
+    bench.factory.drive(27, Level.LOW)
+    bench.run(2)
+    bench.factory.drive(27, Level.FLOAT)
+    bench.run(15)
+    raised, ended = (data(row) for row in bench.rows("smoke"))
+    assert (raised["msgType"], raised["active"]) == ("Alert", True)
+    assert (ended["msgType"], ended["active"]) == ("Update", False)
+    assert raised["incident"] == ended["incident"]
+
+
+def test_warming_up_and_its_end_are_published_as_events(bench):
+    """A detector that warms up says so in an event, and says when it is ready."""
+    bench.run(4)
+    states = [data(row)["state"] for row in bench.rows() if row.topic.endswith("event/sensor-state")]
+    assert states == ["warming-up", "normal"]
+
+
+@pytest.mark.parametrize(("level", "kind"), [(0.67, "tamper"), (1.0, "line-fault"), (0.0, "line-fault")])
+def test_the_tamper_loop_tells_opening_cutting_and_bridging_apart(bench, level, kind):
+    """An opened contact is tampering; a cut or bridged line is a line fault with its code."""
+    bench.run(1)
+    bench.factory.adc.set(1, level)
+    bench.run(1)
+    assert [row.topic.rpartition("/")[2] for row in bench.rows() if "/alert/" in row.topic] == [kind]
+
+
+def test_a_stuck_button_is_one_press_and_one_fault_that_ends(bench):
+    """A button held for a minute is one panic alert and one device fault; the release ends the fault."""
+    bench.press(seconds=60)
+    assert len(bench.rows("panic")) == 1
+    assert bench.lamps.lit == ("pressed", "fault")
+    bench.run(10)
+    codes = [(data(row)["details"]["code"], data(row)["active"]) for row in bench.rows("device-fault")]
+    assert codes == [("stuck", True), ("stuck", False)]
+
+
+def test_a_restart_takes_up_presses_and_open_incidents(make_bench):
+    """After a kill the lamp shows the press that is still on its way; smoke that went on is no new alert."""
+    first = make_bench()
+    first.run(3)
+    first.press()
+    first.factory.drive(27, Level.LOW)
+    first.run(2)
+    (incident,) = {data(row)["incident"] for row in first.rows("smoke")}
+    first.close()
+    second = make_bench(first.folder)
+    assert second.lamps.state is LampState.PRESSED
+    second.factory.drive(27, Level.LOW)
+    second.run(3)
+    assert len(second.rows("smoke")) == 1
+    second.factory.drive(27, Level.FLOAT)
+    second.run(15)
+    assert [(data(row)["incident"], data(row)["active"]) for row in second.rows("smoke")] == [
+        (incident, True),
+        (incident, False),
+    ]
+
+
+def test_a_press_without_proof_for_a_minute_is_a_fault(bench):
+    """Silence after a press lights the fault lamp; the press stays on the lamp and in the outbox."""
+    bench.inbox.put(LinkState(connected=True, broker="b:1", reason="", since_ns=0))
+    bench.press()
+    bench.run(50)
+    assert bench.lamps.lit == ("pressed",)
+    bench.run(12)
+    assert bench.lamps.lit == ("pressed", "fault")
+    assert "unproved" in {fault.code for fault in bench.agent.status().faults}
+
+
+def test_a_line_that_is_down_is_a_fault_only_after_a_while_and_says_why(bench):
+    """Fifteen seconds without a broker light the fault lamp with the broker's own reason."""
+    bench.inbox.put(LinkState(connected=False, broker="b:1", reason="connection refused", since_ns=0))
+    bench.run(10)
+    assert bench.agent.status().faults == ()
+    bench.run(10)
+    (fault,) = bench.agent.status().faults
+    assert fault.code == "down"
+    assert "connection refused" in fault.text
+    assert bench.lamps.lit == ("fault",)
+
+
+def test_a_disk_that_refuses_lights_no_pressed_and_loses_nothing(bench, monkeypatch):
+    """With the disk refusing, a press is held, only the fault lamp lights, and sent shows when proved."""
+
+    def refuse(*_args, **_more):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.outbox._store, "writing", refuse)
+        bench.press()
+        bench.run(2)
+        (row,) = bench.rows("panic")
+        assert row.held
+        assert bench.lamps.lit == ("fault",)
+        assert "unwritable" in {fault.code for fault in bench.agent.status().faults}
+        delivered(bench, row)
+        assert "sent" in bench.lamps.lit
+
+
+def test_a_held_press_lights_pressed_once_the_disk_takes_it(bench, monkeypatch):
+    """When room returns, the press moves to the disk by itself, the lamp shows it and the fault ends."""
+
+    def refuse(*_args, **_more):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.outbox._store, "writing", refuse)
+        bench.press()
+        bench.run(2)
+        assert "pressed" not in bench.lamps.lit
+    bench.run(10)
+    assert bench.lamps.lit == ("pressed",)
+    assert [row.held for row in bench.rows("panic")] == [False]
+    codes = [(data(row)["details"]["code"], data(row)["active"]) for row in bench.rows("device-fault")]
+    assert codes == [("unwritable", True), ("unwritable", False)]
+
+
+def test_a_mistake_in_one_step_does_not_end_the_loop(bench, monkeypatch):
+    """A bug that raises in the loop costs one step, not the node."""
+    monkeypatch.setattr(bench.agent, "_drain_wake", lambda _now: 1 / 0)
+
+    class Stop:
+        turns = 0
+
+        def is_set(self):
+            self.turns += 1
+            return self.turns > 3
+
+    bench.agent.run(Stop())
+    monkeypatch.undo()
+    bench.press()
+    assert len(bench.rows("panic")) == 1
+
+
+def test_the_snapshot_shows_devices_lamps_outbox_and_vision(bench):
+    """What people on the node see is what is so, vision's own word included."""
+    report = VisionReport(camera="normal", model="m", frames_per_second=4.9)
+    send_wake(bench.config.wake_socket, {"vision": encode(report)})
+    bench.press()
+    bench.run(2)
+    now = read_snapshot(bench.config.storage.runtime_directory)
+    assert now is not None
+    assert {entry.device: entry.state.value for entry in now.devices}["gate"] == "normal"
+    assert (now.lamp, now.lit, now.outbox.life_safety, now.pid) == ("pressed", ("pressed",), 1, os.getpid())
+    assert now.vision == report
+
+
+def test_nonsense_from_the_vision_process_changes_nothing(bench):
+    """A wake-up with a report that is none is left out."""
+    send_wake(bench.config.wake_socket, {"vision": {"camera": 7}})
+    bench.run(2)
+    now = read_snapshot(bench.config.storage.runtime_directory)
+    assert now is not None
+    assert now.vision is None
+
+
+def test_a_thousand_chatters_of_a_relay_leave_the_press_prompt(bench):
+    """While a smoke relay chatters a thousand times, a press is stored within two steps of the loop."""
+    bench.run(3)
+    for _ in range(1000):
+        bench.factory.drive(27, Level.LOW)
+        bench.factory.drive(27, Level.FLOAT)
+    bench.factory.drive(17, Level.LOW)
+    bench.run(0.1)
+    assert len(bench.rows("panic")) == 1
+    assert len(bench.rows("smoke")) <= 1
+    assert {kind for kind in AlertKind if bench.rows(kind)} <= {AlertKind.PANIC, AlertKind.SMOKE}

@@ -1,0 +1,176 @@
+"""The vision process: what it tells, once, and that nothing it lacks makes it stop."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from edge.config import load
+from edge.sd_notify import Notifier, Watchdog
+from edge.snapshot import VisionReport
+from edge.teller import Teller
+from edge.vision import Vision
+from edge.wire import decode
+from models.detection import Box, Detection
+from models.detector import open_detector
+from models.errors import ModelMissing
+from models.scripted import ScriptedDetector
+from sync.clock import SystemClock
+from sync.outbox import Outbox
+from sync.wake import WakeListener
+
+CONFIG = """
+[node]
+commune = "phuong-thu"
+name = "cho"
+place = "Chợ"
+latitude = 10.77
+longitude = 106.69
+[storage]
+directory = "{folder}"
+runtime_directory = "{folder}"
+[gpio]
+pin_factory = "mock"
+[camera]
+name = "gate-camera"
+source = "{source}"
+realtime = false
+loop = false
+rate_fps = 25
+[detector]
+directory = "{models}"
+[[broker]]
+host = "127.0.0.1"
+tls = false
+"""
+
+PERSON = Detection(label="person", score=0.9, box=Box(y0=0.1, x0=0.2, y1=0.6, x1=0.3))
+
+
+class Eyes:
+    """A vision loop in a thread of its own, with what it put and said."""
+
+    def __init__(self, folder, source, *, detector=None, models="/nonexistent"):
+        file = folder / "node.toml"
+        file.write_text(CONFIG.format(folder=folder, source=source, models=models), encoding="utf-8")
+        self.config = load(file)
+        clock = SystemClock()
+        self.outbox = Outbox(self.config.storage.outbox.path, clock=clock, settings=self.config.storage)
+        self.wake = WakeListener(self.config.wake_socket)
+        self.said = []
+        opener = detector if callable(detector) else (lambda: detector)
+        self.vision = Vision(
+            self.config, self.outbox, Teller(self.config, clock), Watchdog(Notifier(), None), opener=opener
+        )
+        self._stop = threading.Event()
+        self.thread = threading.Thread(target=self.vision.run, args=(self._stop,), daemon=True)
+        self.thread.start()
+
+    def alerts(self):
+        return [json.loads(row.data) for row in self.outbox.pending(100) if "/alert/" in row.topic]
+
+    def reports(self):
+        self.said += [entry["vision"] for entry in self.wake.drain() if "vision" in entry]
+        return [decode(VisionReport, entry) for entry in self.said]
+
+    def close(self):
+        self._stop.set()
+        self.thread.join(15)
+        assert not self.thread.is_alive()
+        self.wake.close()
+        self.outbox.close()
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    made = []
+
+    def make(source, **more):
+        made.append(Eyes(tmp_path, source, **more))
+        return made[-1]
+
+    yield make
+    for entry in made:
+        entry.close()
+
+
+def wait(condition, seconds=20.0):
+    ticks = threading.Event()
+    for _ in range(round(seconds / 0.02)):
+        if condition():
+            return True
+        ticks.wait(0.02)
+    return False
+
+
+@pytest.mark.video
+def test_a_person_in_three_looks_is_one_alert_with_box_and_count(eyes, video):
+    """A visit makes one intrusion alert that names the label, the score and the place in the picture."""
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[PERSON, PERSON]], repeat=True))
+    assert wait(lambda: not seen.thread.is_alive())
+    (alert,) = seen.alerts()
+    assert (alert["kind"], alert["device"]) == ("intrusion", "gate-camera")
+    assert alert["details"]["count"] == 2
+    assert alert["details"]["label"] == "person"
+    assert alert["details"]["box"] == {"top": 0.1, "left": 0.2, "bottom": 0.6, "right": 0.3}
+
+
+@pytest.mark.video
+def test_an_empty_street_is_no_alert(eyes, video):
+    """Nothing seen, nothing told."""
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(lambda: not seen.thread.is_alive())
+    assert seen.alerts() == []
+
+
+@pytest.mark.video
+@pytest.mark.model
+def test_the_real_model_sees_the_cyclist_of_the_real_video(eyes, video, models):
+    """With the real model the street video gives an intrusion alert."""
+    seen = eyes(f"file:{video}", detector=None, models=models)
+    seen.vision._opener = lambda: open_detector(seen.config.detector)
+    assert wait(lambda: not seen.thread.is_alive(), 60)
+    assert [alert["kind"] for alert in seen.alerts()].count("intrusion") == 1
+
+
+def test_a_missing_model_is_told_once_and_the_process_goes_on(eyes, tmp_path):
+    """A node without its model says so in an alert with the remedy, and does not stop or repeat itself."""
+
+    def missing():
+        raise ModelMissing("There is no model file. Run: tuquan model fetch")
+
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=missing)
+    assert wait(seen.alerts)
+    assert wait(lambda: any(report.faults for report in seen.reports()))
+    (alert,) = seen.alerts()
+    assert (alert["kind"], alert["component"], alert["details"]["code"]) == (
+        "device-fault",
+        "detector",
+        "model",
+    )
+    assert "tuquan model fetch" in alert["details"]["text"]
+    assert seen.thread.is_alive()
+
+
+def test_a_missing_camera_is_told_once_with_its_reason(eyes, tmp_path):
+    """A camera that cannot be opened is one device fault, and the process keeps trying."""
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(seen.alerts)
+    (alert,) = seen.alerts()
+    assert (alert["component"], alert["device"], alert["details"]["code"]) == (
+        "camera",
+        "gate-camera",
+        "lost",
+    )
+    assert "none.mp4" in alert["details"]["text"]
+    assert wait(lambda: any(report.camera == "lost" for report in seen.reports()))
+    assert seen.thread.is_alive()
+
+
+def test_a_node_without_a_camera_rests(eyes):
+    """Without a camera the process reports that it is there, and tells nothing."""
+    seen = eyes("")
+    assert wait(seen.reports)
+    assert seen.alerts() == []
