@@ -196,6 +196,17 @@ def test_an_event_does_not_displace_anything_above_it(open_outbox, make_message)
     assert outbox.dropped()[EVIDENCE] > 0
 
 
+def test_an_event_does_not_displace_a_picture(open_outbox, make_message):
+    """In an outbox full of pictures events displace events only, and are refused when there are none."""
+    outbox = open_outbox(max_mb=1)
+    fill(outbox, make_message, EVIDENCE, 400)
+    pictures = outbox.depth()[EVIDENCE]
+    with pytest.raises(OutboxFull):
+        fill(outbox, make_message, EVENT, 1, size=200_000)
+    assert outbox.depth()[EVIDENCE] == pictures
+    assert outbox.dropped()[EVENT] == 1
+
+
 def test_security_alerts_lose_their_own_oldest_when_nothing_less_is_left(open_outbox, make_message):
     """A full outbox of alerts keeps the newest ones; presses among them stay."""
     outbox = open_outbox(max_mb=1)

@@ -47,11 +47,26 @@ def test_a_full_disk_refuses_lower_classes_clearly(on_small_disk, small_disk, ma
     """An event on a full disk is an error at once, and costs no number."""
     small_disk.fill()
     fill_until_it_holds(on_small_disk, make_message)
-    clock.advance(2)
     before = on_small_disk.put(make_message()).seq
-    with pytest.raises(OutboxUnavailable, match="full, read-only or broken"):
+    clock.advance(2)
+    with pytest.raises(OutboxUnavailable, match="full, read-only or broken|free disk space"):
         on_small_disk.put(make_message(EVENT, size=100_000))
     assert on_small_disk.put(make_message()).seq == before + 1
+
+
+def test_a_refusal_in_mid_write_costs_no_number(outbox, make_message):
+    """An event that the disk refuses after it was numbered gives its number back; a press keeps its own."""
+    for lane in (outbox._store.urgent, outbox._store.routine):
+        lane.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2000)
+    with pytest.raises(OutboxUnavailable):
+        outbox.put(make_message(EVENT, size=5000))
+    assert outbox.flush() == 0
+    for lane in (outbox._store.urgent, outbox._store.routine):
+        lane.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2000)
+    press = outbox.put(make_message(LIFE, size=5000))
+    assert (press.seq, press.durable) == (1, False)
+    assert outbox.flush() == 0
+    assert [(row.key, row.seq) for row in outbox.pending(5)] == [(press.key, 1)]
 
 
 def test_what_was_accepted_before_the_disk_filled_is_still_there(small_disk, open_outbox, make_message):
