@@ -49,7 +49,7 @@ def test_a_full_disk_refuses_lower_classes_clearly(on_small_disk, small_disk, ma
     fill_until_it_holds(on_small_disk, make_message)
     before = on_small_disk.put(make_message()).seq
     clock.advance(2)
-    with pytest.raises(OutboxUnavailable, match="full, read-only or broken|free disk space"):
+    with pytest.raises(OutboxUnavailable, match=r"full, read-only or broken|free disk space"):
         on_small_disk.put(make_message(EVENT, size=100_000))
     assert on_small_disk.put(make_message()).seq == before + 1
 
