@@ -82,7 +82,7 @@ class Courier:
         self._flying_bytes = 0
         self._expired: list[Row] = []
         self._mark = (0, 0)
-        self._moved_s = self.now_s()
+        self._moved_s = self._check_s = self.now_s()
 
     @property
     def room(self) -> bool:
@@ -155,6 +155,9 @@ class Courier:
                 line, in either direction. A slow line that still moves is left alone.
         """
         now_s = self.now_s()
+        if now_s < self._check_s:
+            return
+        self._check_s = now_s + min(0.25, self._settings.ack_timeout_s / 8)
         stream = self._link.stream
         mark = (stream.heard_bytes, stream.unanswered_bytes())
         if mark != self._mark or not self._flights:

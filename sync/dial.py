@@ -48,7 +48,7 @@ class LinkError(SyncError, ConnectionError):
     """There is no connection, or no longer; the text is the reason, without a full stop."""
 
 
-class Stopping(SyncError):  # noqa: N818 - a request, not a failure
+class Stopping(SyncError):
     """Whoever waits is asked to come to an end."""
 
 

@@ -105,6 +105,11 @@ class SendQueue:
         ] + self._parked
 
     @property
+    def unremoved(self) -> int:
+        """How many rows `removable` names."""
+        return len(self._proved)
+
+    @property
     def removable(self) -> list[int]:
         """Keys of the rows that are proved and still in the outbox, as far as is known."""
         return list(self._proved.values())
@@ -120,12 +125,20 @@ class SendQueue:
         self._fresh = True
         self._at_end = False
 
-    def new_link(self) -> None:
-        """A new connection: read everything again, and ask again for what was refused."""
-        self._topics.clear()
+    def new_link(self, *, same_broker: bool = False) -> None:
+        """A new connection: read everything again.
+
+        What the same broker has refused keeps its wait: there are brokers that end the connection after a
+        refusal, and the rows behind the refused one must have their turn. Another broker is asked at once.
+        """
+        if not same_broker:
+            self._topics.clear()
         for wait in self._rows.values():
             wait.why = ""
         self._start_over()
+        for topic in self._topics.values():
+            topic.trying = None
+            self._read_again(topic.due_s, topic.first_key)
 
     def link_lost(self, now_s: float) -> None:
         """The connection broke: every row in flight gets a strike."""
@@ -302,7 +315,7 @@ class SendQueue:
 
     def _may_go(self, row: Row, now_s: float) -> bool:
         """Whether a row may go now; if not, it is read again when that may have changed."""
-        wait = self._rows.get(row.id)
+        wait = self._rows.get(row.id) if self._rows else None
         if wait is not None and wait.due_s > now_s:
             self._read_again(wait.due_s, row.key)
             return False
@@ -337,15 +350,18 @@ class SendQueue:
 
     def _may_join(self, row: Row) -> bool:
         """Whether a row may join those in flight: with a suspect near, only a press may."""
-        alone = self._aside or any(map(self._is_suspect, self._flying))
-        return not alone or row.cls is MessageClass.LIFE_SAFETY
+        if not self._strikes or row.cls is MessageClass.LIFE_SAFETY:
+            return True
+        return not self._aside and not any(map(self._is_suspect, self._flying))
 
     def _is_due_suspect(self, row: Row, now_s: float) -> bool:
+        if not self._is_suspect(row.id):
+            return False
         wait = self._rows.get(row.id)
-        return self._is_suspect(row.id) and (wait is None or wait.due_s <= now_s)
+        return wait is None or wait.due_s <= now_s
 
     def _is_suspect(self, row_id: UUID) -> bool:
-        return self._strikes.get(row_id, 0) >= STRIKES
+        return bool(self._strikes) and self._strikes.get(row_id, 0) >= STRIKES
 
     def _land(self, row: Row) -> None:
         """A row is not in flight any more; if it was its topic's attempt, another may try."""

@@ -44,7 +44,7 @@ _ALERTS: Final = (  # words in OpenSSL's reason, and what they mean here
 )
 
 
-class TlsProblem(SyncError, ValueError):  # noqa: N818 - it reads as what it is
+class TlsProblem(SyncError, ValueError):
     """A certificate, key or password file that cannot be used; the text says which and why."""
 
 

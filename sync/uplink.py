@@ -39,12 +39,14 @@ __all__ = ["Arrival", "Delivery", "LinkState", "Proof", "Report", "Uplink"]
 log = logging.getLogger(__name__)
 
 _STUMBLE_S: Final = 1.0
+_REMOVE_AFTER_S: Final = 0.002  # the disk is left alone while answers keep coming,
+_REMOVE_ROWS: Final = 64  # up to so many
 _LOOK_EVERY_S: Final = 1.0
 _LEAVE_S: Final = 1.0
 _PRESS_RETRY_S: Final = 1.0
 
 
-class _MoveBack(Exception):  # noqa: N818 - not an error: the first broker is there again
+class _MoveBack(Exception):
     """Leave this broker for the first one."""
 
 
@@ -114,6 +116,7 @@ class Uplink:
             wake=self._waiter.wake,
             rng=rng,
         )
+        self._last_broker: BrokerSettings | None = None
         self._served = False
         self._tried_s = 0.0
         self._newest_press = -1
@@ -238,13 +241,14 @@ class Uplink:
             self._outbox = self._outbox_factory()
         will = Letter(topic=f"{self._base}/status", payload=_encoded(self._offline("lost")))
         link, terms = self._connector.connect(broker, self._client_id, will)
-        self._queue.new_link()
+        self._queue.new_link(same_broker=broker == self._last_broker)
+        self._last_broker = broker
         courier = Courier(
             link, terms, queue=self._queue, source=self._outbox, settings=self._settings, clock=self._clock
         )
         try:
             self._greet(link, courier)
-            self._work(link, courier, self._outbox)
+            self._work(link, courier)
         except (Stopping, _MoveBack) as leave:
             self._take_leave(link, courier, "moved" if isinstance(leave, _MoveBack) else "stopped")
             self._queue.link_ended()
@@ -254,6 +258,7 @@ class Uplink:
             raise
         finally:
             link.close()
+            self._remove(idle=True)
 
     def _greet(self, link: Link, courier: Courier) -> None:
         self._health = None
@@ -263,25 +268,28 @@ class Uplink:
         courier.status(f"{self._base}/status", self._birth_document())
         link.subscribe(self._subscriptions)
 
-    def _work(self, link: Link, courier: Courier, outbox: Outbox) -> NoReturn:
+    def _work(self, link: Link, courier: Courier) -> NoReturn:
         while True:
             if not self._moving:
                 courier.pump()
             if courier.idle and self._moving:
                 raise _MoveBack
-            ready = self._waiter.wait(courier.due_in_s(), link.stream, writing=link.wants_write)
-            link.turn(ready)
-            self._take_in(link, courier, outbox)
-            if link.lost:
-                raise LinkError(link.lost)
-            courier.check()
+            ready = self._waiter.wait(self._patience_s(courier), link.stream, writing=link.wants_write)
             if self._waiter.take_woken():
                 self._queue.woken()
+                if not self._moving:
+                    courier.pump()  # a press goes out before anything else is looked at
+            link.turn(ready)
+            self._take_in(link, courier)
+            if link.lost:
+                raise LinkError(link.lost)
+            self._remove(idle=not ready.readable)
+            courier.check()
             self._run_errands(courier)
             self._look_around()
 
-    def _take_in(self, link: Link, courier: Courier, outbox: Outbox) -> None:
-        """Everything that arrived in this turn, handed on; what is proved leaves the outbox."""
+    def _take_in(self, link: Link, courier: Courier) -> None:
+        """Everything that arrived in this turn, handed on."""
         courier.settle()
         for row in courier.take_proved():
             self._hand_on(self._delivery(row, Proof.BROKER))
@@ -293,16 +301,23 @@ class Uplink:
             courier.trouble["subscriptions"] = f"a subscription is refused: {link.refusals.popleft()}"
         if courier.answered:
             self._served = True
-        self._remove(outbox)
         complaints = [*courier.trouble.values(), *self._queue.complaints]
         self._tell(connected=True, reason=complaints[0] if complaints else "")
 
-    def _remove(self, outbox: Outbox) -> None:
-        keys = self._queue.removable
-        if not keys or self._now_s() < self._remove_s:
+    def _patience_s(self, courier: Courier) -> float:
+        due_s = courier.due_in_s()
+        if self._queue.unremoved and self._now_s() >= self._remove_s:
+            return min(due_s, _REMOVE_AFTER_S)
+        return due_s
+
+    def _remove(self, *, idle: bool) -> None:
+        """Rows that are proved leave the outbox: in the next quiet moment, or many at once."""
+        ripe = self._queue.unremoved >= (1 if idle else _REMOVE_ROWS)
+        if not ripe or self._outbox is None or self._now_s() < self._remove_s:
             return
+        keys = self._queue.removable
         try:
-            outbox.remove(keys)
+            self._outbox.remove(keys)
         except (SyncError, OSError, sqlite3.Error) as error:
             self._remove_s = self._now_s() + _LOOK_EVERY_S
             log.warning("%d delivered rows cannot be removed from the outbox yet: %s", len(keys), error)
@@ -347,8 +362,7 @@ class Uplink:
             link.turn(
                 self._waiter.wait(min(left_s, 0.1), link.stream, writing=link.wants_write, to_the_end=True)
             )
-            if self._outbox is not None:
-                self._take_in(link, courier, self._outbox)
+            self._take_in(link, courier)
 
     # Words
 

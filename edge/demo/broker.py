@@ -348,7 +348,9 @@ class Mosquitto:
             *user,
             "persistence false",
             "set_tcp_nodelay true",
-            "max_queued_messages 0",  # its default drops the newest for a subscriber who is 1000 behind
+            # Its default drops the newest for a subscriber who is 1000 behind. 0 (no limit) is no way out:
+            # with it mosquitto 2.0 ends the connection of every publisher whom it has refused a topic.
+            "max_queued_messages 1000000",
             "log_dest stderr",
             "log_type all",
             f"allow_anonymous {str(self._anonymous).lower()}",

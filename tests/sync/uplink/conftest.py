@@ -195,7 +195,7 @@ def make_node(tmp_path_factory):
 class ScriptedBroker:
     """As much of an MQTT 5 broker as it takes to misbehave: one thread a connection, answers to order.
 
-    `answer(topic, payload)` says what a PUBLISH is worth: a reason code, "close", or None for silence.
+    `answer(topic, payload)` says what a PUBLISH is worth: a reason code, "close", both, or None for silence.
     """
 
     def __init__(self, answer, *, connack=b"\x00", welcome=True):
@@ -260,8 +260,11 @@ class ScriptedBroker:
         verdict = 0 if topic.endswith("/status") else self.answer(topic, payload)
         if verdict == "close":
             raise EOFError
-        if verdict is not None:
-            sock.sendall(b"\x40\x04" + mid + bytes([verdict, 0]))
+        code, then = verdict if isinstance(verdict, tuple) else (verdict, "")
+        if code is not None:
+            sock.sendall(b"\x40\x04" + mid + bytes([code, 0]))
+        if then == "close":
+            raise EOFError
 
     def close(self):
         with contextlib.suppress(OSError):

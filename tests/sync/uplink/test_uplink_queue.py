@@ -196,6 +196,19 @@ def test_attempt_that_is_parked_hands_its_turn_on(sending, shelf):
     assert take(sending, shelf, 2.0) == [rows[1]]
 
 
+def test_refused_topic_keeps_its_wait_at_the_same_broker_only(sending, shelf):
+    """A new connection does not begin with what this broker refused; another broker is asked at once."""
+    row = shelf.put(topic="denied")
+    take(sending, shelf)
+    sending.refused(row, DENIED, "no", 0.0)
+    sending.new_link(same_broker=True)
+    assert take(sending, shelf, 0.5) == []
+    assert take(sending, shelf, 1.5) == [row]
+    sending.refused(row, DENIED, "no", 1.5)
+    sending.new_link(same_broker=False)
+    assert take(sending, shelf, 1.6) == [row]
+
+
 def test_suspects_travel_alone_and_the_rest_goes_first(sending, shelf):
     """After three broken connections a row waits; then it goes with nothing else in flight."""
     suspects = [shelf.put() for _ in range(2)]
