@@ -54,7 +54,9 @@ def pictures(path: Path, *, every: int = 1) -> Iterator[tuple[int, NDArray[np.ui
                 if index % every == 0:
                     yield index, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except (av.FFmpegError, OSError) as error:
-        raise PictureFileError(f"{path} cannot be read as a picture or video: {error}.") from error
+        raise PictureFileError(
+            f"{path} cannot be read as a picture or video ({_reason(error)}): give a JPEG, PNG or MP4."
+        ) from error
 
 
 def draw(image: NDArray[np.uint8], found: Sequence[Detection]) -> NDArray[np.uint8]:
@@ -106,7 +108,11 @@ def open_sink(source: Path, output: Path | None) -> Iterator[Sink]:
             with contextlib.closing(_Video(path)) as video:
                 yield video
     except (av.FFmpegError, OSError) as error:
-        raise PictureFileError(f"{path} cannot be written: {error}.") from error
+        raise PictureFileError(f"{path} cannot be written: {_reason(error)}.") from error
+
+
+def _reason(error: OSError | av.FFmpegError) -> str:
+    return (error.strerror or str(error)).rstrip(".")
 
 
 class _Still:
@@ -120,11 +126,12 @@ class _Still:
 class _Video:
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._container = av.open(str(path), "w")
+        self._container: Any = None  # made with the first frame: a source without any leaves no file
         self._stream: Any = None
 
     def add(self, image: NDArray[np.uint8], found: Sequence[Detection]) -> None:
         if self._stream is None:
+            self._container = av.open(str(self.path), "w")
             self._stream = self._container.add_stream("libx264", rate=Fraction(10))
             self._stream.height, self._stream.width = (side - side % 2 for side in image.shape[:2])
             self._stream.pix_fmt = "yuv420p"
@@ -136,4 +143,4 @@ class _Video:
         if self._stream is not None:
             for packet in self._stream.encode():
                 self._container.mux(packet)
-        self._container.close()
+            self._container.close()

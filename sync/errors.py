@@ -5,6 +5,10 @@ The tree::
     SyncError
     ├── MessageError (ValueError)            a message that no outbox may accept and no subscriber could read
     ├── WakeError (OSError)                  the wake-up socket cannot be opened
+    ├── LinkError (ConnectionError)          no connection, or no longer (sync.dial)
+    ├── Stopping                             whoever waits is asked to come to an end (sync.dial)
+    ├── TlsProblem                           our own certificate, key or password file is wrong (sync.tls)
+    ├── SubscriptionRefused (PermissionError)  the broker does not let us listen (sync.subscriber)
     └── OutboxError
         ├── OutboxUnavailable (OSError)      the disk refuses, and this class is not kept in memory
         │   └── OutboxFull                   it is at its limit and holds nothing less important to drop

@@ -223,6 +223,8 @@ class Outbox:
     def _delete(self, keys: list[int]) -> int:
         """Delete rows of the file in one transaction."""
         with self._store.writing(self._store.routine) as connection:
+            if min(keys) >> CLASS_SHIFT <= MessageClass.SECURITY:
+                schema.remember(connection, str(keys), self._clock.wall_us())
             removed = connection.execute(_DELETE, (str(keys),)).rowcount
         self._store.wrote(len(keys) * 100)
         self._checkpoint()

@@ -5,6 +5,7 @@ reading in order, dropping the oldest of a class and deleting what was delivered
 pages, and there is no secondary index to keep up. `state` is one row: how many rows were given up per
 class, and the numbers given out so far, brought up to date every `NUMBERS_STEP` messages (`sync.numbers`
 has the exact ones). `aside` lists damaged files that this one replaced, and what was saved from them.
+`delivered` remembers the last alerts that left, for people who ask; nothing depends on it.
 
 The schema's version is SQLite's `user_version`; migrations are functions that take it up by one.
 """
@@ -23,6 +24,8 @@ from sync.message import CLASS_SHIFT, MessageClass, Row
 PAGE_BYTES = 4096
 NUMBERS_STEP = 32
 """Messages after which the numbers in the file are brought up to date, for one page less in each commit."""
+DELIVERED_KEPT = 500
+"""How many delivered alerts are remembered."""
 ROW_OVERHEAD_BYTES = 400
 """What a row takes beside its data: topic, type, source, subject, ids, cell header; generously."""
 
@@ -132,6 +135,11 @@ def _first(database: Database) -> None:
     database.table("aside").create(
         {"id": int, "name": str, "salvaged": int, "lost": int, "done": int}, pk="id", strict=True
     )
+    database.table("delivered").create(
+        {"n": int, "id": bytes, "wall_us": int, "topic": str, "subject": str, "delivered_us": int},
+        pk="n",
+        strict=True,
+    )
 
 
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first,)
@@ -165,6 +173,25 @@ def count_dropped(connection: sqlite3.Connection, cls: MessageClass, rows: int) 
     """Count rows that were given up, in the current transaction."""
     sql = f"UPDATE state SET dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1"  # noqa: S608 - an integer
     connection.execute(sql, (rows,))
+
+
+def remember(connection: sqlite3.Connection, keys: str, delivered_us: int) -> None:
+    """Note which alerts leave, in the current transaction; the oldest notes go.
+
+    Args:
+        connection: where.
+        keys: a JSON list of keys.
+        delivered_us: wall time of the proof, microseconds since 1970 in UTC.
+    """
+    connection.execute(
+        "INSERT INTO delivered (id, wall_us, topic, subject, delivered_us)"
+        " SELECT id, wall_us, topic, subject, ? FROM message"
+        " WHERE key IN (SELECT value FROM json_each(?)) AND key < ? AND expires_s IS NULL",
+        (delivered_us, keys, MessageClass.EVIDENCE << CLASS_SHIFT),
+    )
+    connection.execute(
+        "DELETE FROM delivered WHERE n <= (SELECT max(n) FROM delivered) - ?", (DELIVERED_KEPT,)
+    )
 
 
 def highest_arrival(connection: sqlite3.Connection) -> int:

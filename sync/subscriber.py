@@ -19,7 +19,7 @@ KEEPALIVE_S = 12
 WELCOME_S = 10.0
 
 
-class SubscriptionRefused(SyncError, PermissionError):  # noqa: N818 - it says what happened
+class SubscriptionRefused(SyncError, PermissionError):
     """The broker lets us in, but not to these topics."""
 
 

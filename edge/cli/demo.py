@@ -106,7 +106,7 @@ def _summary(verdict: Verdict) -> None:
             f"longest {ranked[-1] * 1000:.0f} ms; through the outage and the kill: {verdict.longest_s:.1f} s"
         )
     click.echo(
-        f"left in the outbox {verdict.waiting}, never received {len(verdict.missing)}, "
+        f"left in the outbox {verdict.waiting}, never received {verdict.missing}, "
         f"received twice and recognised {verdict.duplicates}, refused {len(verdict.refused)}"
     )
     click.echo("everything that was raised was delivered" if verdict.good else "NOT everything was delivered")

@@ -35,9 +35,15 @@ _DEFAULTS = DetectorSettings()
     help="The folder that holds the model files.",
 )
 @click.option(
-    "--min-score", type=click.FloatRange(0.05, 0.95), default=_DEFAULTS.min_score, show_default=True
+    "--min-score",
+    type=click.FloatRange(0.05, 0.95),
+    default=_DEFAULTS.min_score,
+    show_default=True,
+    help="How sure the model has to be.",
 )
-@click.option("--threads", type=click.IntRange(1, 16), default=1, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1, 16), default=1, show_default=True, help="Cores for the model."
+)
 @click.option(
     "--every",
     type=click.IntRange(1),

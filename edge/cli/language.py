@@ -24,7 +24,7 @@ LANGUAGE = click.option(
     "--lang",
     "language",
     type=click.Choice([str(entry) for entry in Language]),
-    default=language_of,
+    default=lambda: language_of().value,
     callback=lambda _ctx, _param, value: Language(value),
     help="vi (Vietnamese) or en (English); by default that of the terminal.",
 )

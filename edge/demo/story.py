@@ -29,7 +29,7 @@ class Verdict:
         panics: Panic alerts that came in.
         kinds: Alerts that came in, raises only, by kind.
         waiting: Rows that were left in the outbox.
-        missing: Numbers (seq) that the node gave and that never came in.
+        missing: Alerts that the node accepted and that never came in.
         duplicates: Messages that came in twice and were recognised.
         refused: What came in and was not an alert.
         prompt_s: Seconds from event to subscriber, for those that happened while line and node were well.
@@ -40,7 +40,7 @@ class Verdict:
     panics: int
     kinds: dict[AlertKind, int]
     waiting: int
-    missing: tuple[int, ...]
+    missing: int
     duplicates: int
     refused: tuple[str, ...]
     prompt_s: tuple[float, ...]
@@ -103,7 +103,7 @@ def judge(world: World) -> Verdict:
         panics=kinds[AlertKind.PANIC],
         kinds={kind: count for kind, count in kinds.items() if count},
         waiting=counts.life_safety + counts.security if counts else -1,
-        missing=tuple(sorted(set(range(1, world.last_number() + 1)) - world.numbers)),
+        missing=len(world.accepted() - {entry.received.envelope.id for entry in world.alerts}),
         duplicates=world.duplicates,
         refused=tuple(world.refused),
         prompt_s=tuple(entry.took_s for entry in raised if entry.calm),

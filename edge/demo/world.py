@@ -12,7 +12,6 @@ import os
 import queue
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from edge.demo.broker import Mosquitto, Program
 from edge.demo.cable import Cable
@@ -30,6 +30,7 @@ from edge.received import Received, Seen, open_envelope, read
 from edge.snapshot import Snapshot, read_snapshot
 from sensors.errors import SimulatorProblem
 from sensors.simulator import CALM, Remote
+from sync.history import delivered, waiting
 from sync.link import Arrival
 from sync.settings import BrokerSettings
 from sync.subscriber import Subscriber
@@ -42,6 +43,7 @@ PRESS_S, SMOKE_S, TAMPER_S = 0.3, 6.0, 4.0
 CALM_S = 3.0
 _STALE_NS = 3_000_000_000
 _STOP_S = 20.0
+_ALL = 10_000
 
 _CONFIG = """\
 # The node of `tuquan demo`: simulated pins, a video for a camera, a broker on this machine.
@@ -144,7 +146,6 @@ class World:
         alerts: What came in, in the order of arrival, each message once.
         duplicates: How many messages came in more than once.
         refused: What came in and was not what it should be.
-        numbers: The sequence numbers (seq) that came in.
     """
 
     def __init__(self, *, program: Program, video: Path, models: Path, language: str) -> None:
@@ -153,7 +154,6 @@ class World:
         self.alerts: list[Caught] = []
         self.duplicates = 0
         self.refused: list[str] = []
-        self.numbers: set[int] = set()
         self._seen = Seen()
         self._caught: queue.SimpleQueue[tuple[Arrival, float]] = queue.SimpleQueue()
         self._later: list[tuple[float, int | None, float]] = []
@@ -228,12 +228,11 @@ class World:
             return None
         return found
 
-    def last_number(self) -> int:
-        """The number (seq) of the newest message that the node has accepted, from the outbox file itself."""
-        with contextlib.closing(
-            sqlite3.connect(f"file:{self.folder}/data/outbox.db?mode=ro", uri=True)
-        ) as outbox:
-            return int(outbox.execute("SELECT seq FROM state").fetchone()[0])
+    def accepted(self) -> set[UUID]:
+        """The ids of the alerts that the node has accepted, from the outbox file itself."""
+        path = self.folder / "data" / "outbox.db"
+        left = {entry.id for entry in delivered(path, _ALL)}
+        return left | {row.id for row in waiting(path, _ALL) if "/alert/" in row.topic}
 
     # What people do
 
@@ -316,7 +315,6 @@ class World:
         if not self._seen.is_new(envelope.id):
             self.duplicates += 1
             return
-        self.numbers.add(envelope.seq)
         if received is not None:
             happened_s = received.happened.timestamp()
             calm = happened_s > self._disturbed_s + CALM_S

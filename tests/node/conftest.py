@@ -94,10 +94,13 @@ class Bench:
         self.outbox = Outbox(self.config.storage.outbox.path, clock=self.clock, settings=self.config.storage)
         self.wake = WakeListener(self.config.wake_socket)
         self.inbox = Inbox()
-        on = {"clock_ns": self.clock_ns, "pin_factory": self.factory}
         self.factory.drive(22, Level.LOW)
-        self.sensors = {name: opener(self.inbox.put, **on) for _, name, opener in device_openers(self.config)}
-        self.lamps, self.siren = LampPanel(self.config.lamps, **on), Siren(self.config.siren, **on)
+        self.sensors = {
+            name: opener(self.inbox.put, clock_ns=self.clock_ns, pin_factory=self.factory)
+            for _, name, opener in device_openers(self.config)
+        }
+        self.lamps = LampPanel(self.config.lamps, clock_ns=self.clock_ns, pin_factory=self.factory)
+        self.siren = Siren(self.config.siren, clock_ns=self.clock_ns, pin_factory=self.factory)
         self.agent = Agent(self._parts(), clock_ns=self.clock_ns)
         self.agent.uplink = Uplink(
             self.config.uplink,

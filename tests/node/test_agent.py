@@ -73,12 +73,15 @@ def test_proofs_take_the_lamp_from_sent_to_received_to_seen(bench):
     """A PUBACK shows sent, the station's receipt received, the officer's look seen; each no earlier."""
     bench.press()
     (row,) = bench.rows("panic")
-    delivered(bench, row)
-    assert bench.lamps.state is LampState.SENT
-    receipt(bench, row, "received")
-    assert bench.lamps.state is LampState.RECEIVED
-    receipt(bench, row, "seen")
-    assert bench.lamps.state is LampState.SEEN
+    shown = []
+    for prove in (
+        lambda: delivered(bench, row),
+        lambda: receipt(bench, row, "received"),
+        lambda: receipt(bench, row, "seen"),
+    ):
+        prove()
+        shown.append(bench.lamps.state)
+    assert shown == [LampState.SENT, LampState.RECEIVED, LampState.SEEN]
 
 
 @pytest.mark.parametrize(
