@@ -236,6 +236,6 @@ def reason(error: Exception) -> str:
     for kind, words in _WORDS.items():
         if isinstance(error, kind):
             return words
-    text = error.strerror if isinstance(error, FFmpegError) else str(error)
-    text = (text or type(error).__name__).strip().rstrip(".")
+    text = error.strerror if isinstance(error, FFmpegError) else ""
+    text = (text or "libav does not accept it").strip().rstrip(".")
     return text[:1].lower() + text[1:]

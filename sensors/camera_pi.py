@@ -51,6 +51,7 @@ IMAGE_PIXELS: Final = {
 
 _LUMA_FIRST: Final = ("YUV420", "NV12")  # formats that begin with a whole plane of brightness
 _BUFFERS: Final = 4
+_BETWEEN_S: Final = 0.5  # a camera that has just given a frame is not silent before this
 _OLDEST_NS: Final = 10 * NS
 _FAILURES: Final = (RuntimeError, OSError, LookupError, ValueError, AttributeError)
 """What picamera2 and libcamera's binding raise when a camera is missing, busy, misconfigured or gone."""
@@ -129,14 +130,18 @@ class PiCamera:
     def read(self, timeout_s: float) -> Frame:
         """See `sensors.camera.Camera.read`. After a time-out, close the camera and open it again."""
         deadline_ns = self._clock_ns() + round(timeout_s * NS)
-        while True:
-            request = self._request(max(0.001, (deadline_ns - self._clock_ns()) / NS))
+        left_s = wait_s = timeout_s
+        while left_s > 0:
+            request = self._request(wait_s)
             try:
                 frame = self._frame_if_due(request)
             except _FAILURES as error:
                 raise CameraLost(f"{self._settings.source} cannot be read any further: {error}.") from error
             if frame is not None:
                 return frame
+            left_s = (deadline_ns - self._clock_ns()) / NS
+            wait_s = max(left_s, _BETWEEN_S)
+        raise CameraTimeout(f"{self._settings.source} gave no frame that was due within {timeout_s:g} s.")
 
     def _frame_if_due(self, request: Any) -> Frame | None:
         try:

@@ -1,4 +1,4 @@
-"""Stands in for the kernel's display binding, which picamera2 imports and which is of no use without a screen."""
+"""Stands in for the kernel's display binding, which picamera2 imports; without a screen it is of no use."""
 
 
 class PixelFormat:

@@ -29,7 +29,7 @@ class OnePiece:
         """Keep the map: the next picture in this buffer needs it again."""
 
 
-class OnePieceAllocator(LibcameraAllocator):
+class OnePieceAllocator(LibcameraAllocator):  # type: ignore[misc]  # untyped
     """Lets libcamera allocate the buffers, and maps each in one piece."""
 
     needs_sync = False
@@ -45,7 +45,7 @@ class OnePieceAllocator(LibcameraAllocator):
         super().allocate(libcamera_config, use_case)
 
 
-class VirtualPicamera2(Picamera2):
+class VirtualPicamera2(Picamera2):  # type: ignore[misc]  # untyped
     """Picamera2, for a virtual camera."""
 
     def __init__(self, camera_num=0):

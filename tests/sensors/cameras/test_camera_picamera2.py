@@ -57,6 +57,15 @@ def test_a_frame_carries_the_sensors_own_time(picamera2_back_end):
             assert 0 < age_s < 0.5
 
 
+def test_a_frame_that_is_not_due_yet_is_not_a_hang(picamera2_back_end):
+    """A time-out shorter than the time to the next due frame leaves the camera usable."""
+    with closing(picamera2_back_end.open(rate_fps=1.0)) as camera:
+        camera.read(2.0)
+        with pytest.raises(CameraTimeout, match=r"no frame that was due within 0\.2 s"):
+            camera.read(0.2)
+        assert camera.read(2.0).sequence == 1
+
+
 def test_after_a_time_out_reading_ends_at_once(picamera2_back_end):
     """A camera that went silent is not waited for again: it has to be opened anew."""
     with closing(picamera2_back_end.open()) as camera:
