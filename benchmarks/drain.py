@@ -1,0 +1,165 @@
+"""Drain: a long backlog through the uplink to a broker, against the simplest correct loop around paho.
+
+Both start from a copy of the same kind of file with the same rows. The plain loop reads 500 rows at a time,
+keeps twenty publishes unanswered, and deletes a batch when all of it was answered. The uplink also renders
+each row as a CloudEvent at the moment it leaves; the plain rows are ready to send.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from benchmarks.place import BenchmarkError, Place
+from benchmarks.table import Figure, ratio
+from edge.events import new_id
+from sync.clock import SystemClock
+from sync.message import Message, MessageClass, render
+from sync.outbox import Outbox, OutboxSettings
+from sync.reports import Delivery, Report
+from sync.settings import BrokerSettings, UplinkSettings
+from sync.uplink import Uplink
+
+ROWS = 20_000
+ROUNDS = 3
+WINDOW = 20
+BATCH = 500
+_DRAINED_S = 60.0
+_BASE = "tuquan/v1/phuong-do-luong/nut-do-luong"
+
+
+def measure(place: Place) -> list[Figure]:
+    """Rows a second of the uplink over rows a second of the loop."""
+    backlog, plain_backlog = place.disk / "backlog", place.disk / "backlog.db"
+    _fill(backlog, plain_backlog)
+    ours, plain = [], []
+    with place.broker() as broker:
+        for number in range(ROUNDS):
+            ours.append(_uplink(backlog, place.disk / f"drain{number}", broker.port))
+            plain.append(_loop(plain_backlog, place.disk / f"drain{number}.db", broker.port))
+    value, rounds = ratio(ours, plain)
+    return [
+        Figure(
+            name=f"drain of {ROWS:,} rows / simplest paho loop",
+            value=value,
+            at_least=1.0,
+            rounds=rounds,
+            binding=False,
+        )
+    ]
+
+
+def _fill(folder: Path, plain: Path) -> None:
+    """An outbox with a backlog, and a plain table with the same bytes to send."""
+    folder.mkdir()
+    clock = SystemClock()
+    settings = OutboxSettings(directory=folder, runtime_directory=folder)
+    with (
+        contextlib.closing(Outbox(settings.path, clock=clock, settings=settings)) as outbox,
+        contextlib.closing(sqlite3.connect(plain)) as database,
+    ):
+        for number in range(ROWS):
+            outbox.put(_message(number))
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE outbox (id INTEGER PRIMARY KEY, topic TEXT, payload BLOB)")
+        after = -1
+        with database:
+            while rows := outbox.pending(1000, after):
+                after = rows[-1].key
+                ready = [(row.topic, render(row, clock)) for row in rows]
+                database.executemany("INSERT INTO outbox (topic, payload) VALUES (?, ?)", ready)
+
+
+def _message(number: int) -> Message:
+    return Message(
+        id=new_id(),
+        topic=f"{_BASE}/event/track",
+        cls=MessageClass.EVENT,
+        type="vn.tuquan.event.track",
+        source="/tuquan/phuong-do-luong/nut-do-luong",
+        subject="camera",
+        data={"label": "person", "track": number, "seconds": 12.5, "zone": "cổng Đông", "score": 0.83},
+    )
+
+
+def _uplink(backlog: Path, folder: Path, port: int) -> float:
+    """Rows a second from the call of start() until the last row is proved delivered."""
+    shutil.copytree(backlog, folder)
+    clock, done = SystemClock(), threading.Event()
+    settings = OutboxSettings(directory=folder, runtime_directory=folder)
+    outbox = Outbox(settings.path, clock=clock, settings=settings)
+    left = [ROWS]
+
+    def emit(report: Report) -> None:
+        if isinstance(report, Delivery):
+            left[0] -= 1
+            if not left[0]:
+                done.set()
+
+    uplink = Uplink(
+        UplinkSettings(),
+        [BrokerSettings(host="127.0.0.1", port=port, tls=False)],
+        lambda: outbox,
+        clock,
+        client_id="benchmark-uplink",
+        base_topic=_BASE,
+        birth=lambda: {"state": "online"},
+        emit=emit,
+    )
+    began_ns = time.perf_counter_ns()
+    uplink.start()
+    drained = done.wait(_DRAINED_S)
+    took_ns = time.perf_counter_ns() - began_ns
+    uplink.stop()
+    outbox.close()
+    if not drained:
+        raise BenchmarkError(f"The uplink left {left[0]} rows after {_DRAINED_S:g} s.")
+    return ROWS / took_ns * 1e9
+
+
+def _loop(backlog: Path, file: Path, port: int) -> float:
+    """The same with sqlite3 and paho."""
+    shutil.copy(backlog, file)
+    room, connected = threading.Semaphore(WINDOW), threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_publish = lambda *_: room.release()
+    client.on_connect = lambda *_: connected.set()
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        began_ns = time.perf_counter_ns()
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        connected.wait(_DRAINED_S)
+        _drain(database, client, room)
+        took_ns = time.perf_counter_ns() - began_ns
+        client.disconnect()
+        client.loop_stop()
+        assert database.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+    return ROWS / took_ns * 1e9
+
+
+def _drain(database: sqlite3.Connection, client: mqtt.Client, room: threading.Semaphore) -> None:
+    while rows := database.execute(
+        "SELECT id, topic, payload FROM outbox ORDER BY id LIMIT ?", (BATCH,)
+    ).fetchall():
+        for _, topic, payload in rows:
+            _wait_for(room)
+            client.publish(topic, payload, qos=1)
+        for _ in range(WINDOW):
+            _wait_for(room)
+        room.release(WINDOW)
+        with database:
+            database.execute("DELETE FROM outbox WHERE id <= ?", (rows[-1][0],))
+
+
+def _wait_for(room: threading.Semaphore) -> None:
+    if not room.acquire(timeout=_DRAINED_S):
+        raise BenchmarkError("The broker does not answer the plain loop.")

@@ -1,0 +1,89 @@
+"""The node's side of the press: the alarm process itself, with a hand on its button inside.
+
+Run as ``python -m benchmarks.press_node NODE.TOML``. Everything is what `tuquan run alarm` puts together. Two
+things are swapped: the simulated pins come from here, so that a press is a pin's edge in this process and not
+a datagram, and the agent's inbox notes the moment at which a delivery is put into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.place import PANIC_PIN, wait_until
+from benchmarks.presser import ANSWER_S, serve
+from edge import alarm
+from sensors import simulator
+from sync.message import MessageClass
+from sync.reports import Delivery, LinkState
+
+
+class _NotingInbox(queue.SimpleQueue[Any]):
+    """The agent's inbox; notes when the link came up and when a press was proved delivered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected = threading.Event()
+        self.delivered = threading.Event()
+        self.delivered_ns = 0
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
+        now_ns = time.monotonic_ns()
+        super().put(item, block, timeout)
+        if isinstance(item, Delivery) and item.cls is MessageClass.LIFE_SAFETY:
+            self.delivered_ns = now_ns
+            self.delivered.set()
+        elif isinstance(item, LinkState) and item.connected:
+            self.connected.set()
+
+
+class _Hand:
+    """Presses the button and waits for the proof."""
+
+    def __init__(self) -> None:
+        self.inbox = _NotingInbox()
+        self.pins = simulator.simulated_factory()
+
+    def press(self) -> int:
+        """One press; returns the nanoseconds from the pin's edge to the PUBACK."""
+        self.inbox.delivered.clear()
+        began_ns = time.monotonic_ns()
+        self.pins.drive(PANIC_PIN, simulator.Level.LOW)
+        if not self.inbox.delivered.wait(ANSWER_S):
+            raise TimeoutError(f"A press was not delivered within {ANSWER_S:g} s.")
+        time.sleep(0.01)
+        self.pins.drive(PANIC_PIN, simulator.Level.FLOAT)
+        return self.inbox.delivered_ns - began_ns
+
+
+def main() -> None:
+    hand, stop = _Hand(), threading.Event()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.object(alarm, "Inbox", lambda: hand.inbox))
+        stack.enter_context(patch.object(simulator, "simulated_factory", lambda: hand.pins))
+        node = threading.Thread(target=_run, args=(stop,), name="node")
+        node.start()
+        stack.callback(node.join)
+        stack.callback(stop.set)
+        wait_until(hand.inbox.connected.is_set, "The node's connection to the broker")
+        serve(hand.press)
+
+
+def _run(stop: threading.Event) -> None:
+    try:
+        alarm.run(Path(sys.argv[1]), stop)
+    except Exception:  # noqa: BLE001 - the thread's outer edge: the reason goes to the measurement's log
+        traceback.print_exc()
+        os._exit(1)  # the main thread waits for a delivery, or for input
+
+
+if __name__ == "__main__":
+    main()
