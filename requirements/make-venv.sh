@@ -22,9 +22,7 @@ pip_wheel() {
   local found
   found=$(ls /usr/share/python-wheels/pip-*.whl "$cache"/pip-whl/usr/share/python-wheels/pip-*.whl 2>/dev/null | head -n1 || true)
   if [ -z "$found" ]; then
-    command -v apt-get >/dev/null || return 1
-    mkdir -p "$cache/pip-whl"
-    bash requirements/apt-unpack.sh "$cache/pip-whl" python3-pip-whl >&2 || return 1
+    "$python" -m edge.demo.debian "$cache/pip-whl" python3-pip-whl || return 1
     found=$(ls "$cache"/pip-whl/usr/share/python-wheels/pip-*.whl 2>/dev/null | head -n1)
   fi
   [ -n "$found" ] && realpath "$found"

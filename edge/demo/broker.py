@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from edge.demo.debian import PackageUnavailable, environment, installed_package, run, unpack
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ MINIMUM_VERSION: Final = (2, 0)
 INSTALL_ADVICE: Final = "Install it with: sudo apt install mosquitto"
 
 _BESIDE_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
-_NEVER_UNPACKED: Final = frozenset({"libc6", "libgcc-s1"})  # they belong to the running system's loader
-_DEPENDS: Final = re.compile(r"^\s*(\|?)(?:Pre)?Depends: ([a-z0-9][a-z0-9+.-]+)\s*$")
-_APT_S: Final = 180.0
 _READY_S: Final = 10.0
 
 
@@ -57,7 +55,7 @@ class Program:
     @property
     def environment(self) -> dict[str, str]:
         """The environment to run it in."""
-        return _environment(self.libraries)
+        return environment(self.libraries)
 
 
 def locate_mosquitto(
@@ -89,12 +87,6 @@ def find_mosquitto(search: Sequence[Path | str] | None = None) -> Program | None
     return None
 
 
-def installed_package(name: str) -> bool:
-    """Whether dpkg says that a package is installed."""
-    done = _run(["dpkg-query", "-W", "-f", "${db:Status-Status}", name])
-    return done.returncode == 0 and done.stdout.strip() == "installed"
-
-
 def unpack_mosquitto(
     root: Path,
     *,
@@ -111,18 +103,16 @@ def unpack_mosquitto(
     Raises:
         BrokerUnavailable: this is no Debian, the packages cannot be fetched, or the result does not run.
     """
-    missing = [
-        tool for tool in ("apt-get", "apt-cache", "dpkg-deb", "dpkg-query") if shutil.which(tool) is None
-    ]
-    if missing:
-        raise BrokerUnavailable(
-            f"There is no mosquitto here, and no {missing[0]} to fetch one with. {INSTALL_ADVICE}"
-        )
     say("Fetching the mosquitto broker from this machine's package source (about 1 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mosquitto-", dir=root.parent) as work:
         draft = Path(work, "root")
-        _fetch_and_unpack(Path(work), draft, installed, say)
+        try:
+            unpack("mosquitto", draft, say=say, installed=installed)
+        except PackageUnavailable as error:
+            raise BrokerUnavailable(
+                f"There is no mosquitto here and it could not be fetched ({error}). {INSTALL_ADVICE}"
+            ) from error
         if _unpacked(draft) is None:
             raise BrokerUnavailable(
                 f"Debian's mosquitto was unpacked but does not run here. {INSTALL_ADVICE}"
@@ -133,69 +123,6 @@ def unpack_mosquitto(
     if program is None:
         raise BrokerUnavailable(f"The mosquitto unpacked into {root} does not run. {INSTALL_ADVICE}")
     return program
-
-
-def _fetch_and_unpack(
-    work: Path, draft: Path, installed: Callable[[str], bool], say: Callable[[str], None]
-) -> None:
-    """The packages into `draft`, with the system's package lists, else with fresh ones in `work`."""
-    reason = "the package lists are empty"
-    for own_lists in (False, True):
-        options = _own_lists(work, say) if own_lists else []
-        packages = _with_libraries("mosquitto", options, installed)
-        archives = work / "archives"
-        shutil.rmtree(archives, ignore_errors=True)
-        archives.mkdir()
-        done = _run(["apt-get", "-q", *options, "download", *packages], cwd=archives)
-        if done.returncode == 0:
-            for archive in sorted(archives.glob("*.deb")):
-                _run(["dpkg-deb", "-x", str(archive), str(draft)])
-            return
-        reason = (done.stderr.strip().splitlines() or [reason])[-1]
-    raise BrokerUnavailable(
-        f"There is no mosquitto here and it could not be fetched ({reason}). {INSTALL_ADVICE}"
-    )
-
-
-def _own_lists(work: Path, say: Callable[[str], None]) -> list[str]:
-    """Options for apt that keep everything in `work`; the package lists are fetched there."""
-    state, cache = work / "state", work / "cache"
-    (state / "lists" / "partial").mkdir(parents=True)
-    (cache / "archives" / "partial").mkdir(parents=True)
-    settings = (
-        f"Dir::State={state}",
-        f"Dir::State::Lists={state / 'lists'}",
-        "Dir::State::status=/var/lib/dpkg/status",
-        f"Dir::Cache={cache}",
-        "APT::Sandbox::User=",
-    )
-    options = [word for setting in settings for word in ("-o", setting)]
-    say("Fetching the package lists (about 10 MB)")
-    _run(["apt-get", "-q", *options, "update"])  # one unreachable source of several is no reason to give up
-    return options
-
-
-def _with_libraries(package: str, options: list[str], installed: Callable[[str], bool]) -> list[str]:
-    """A package and those libraries below it that the system does not have."""
-    wanted, queue = [package], [package]
-    while queue:
-        for name in _depends(queue.pop(), options):
-            known = name in wanted or name in _NEVER_UNPACKED
-            if name.startswith("lib") and not known and not installed(name):
-                wanted.append(name)
-                queue.append(name)
-    return wanted
-
-
-def _depends(package: str, options: list[str]) -> list[str]:
-    """What a package depends on directly; of alternatives, the first."""
-    names, chosen = [], False
-    for line in _run(["apt-cache", *options, "depends", package]).stdout.splitlines():
-        if match := _DEPENDS.match(line):
-            if not chosen:
-                names.append(match[2])
-            chosen = bool(match[1])
-    return names
 
 
 def _unpacked(root: Path) -> Program | None:
@@ -210,35 +137,8 @@ def _unpacked(root: Path) -> Program | None:
 
 def _version(path: Path, libraries: Path | None) -> tuple[int, ...]:
     """What `mosquitto -h` says; () when it does not run."""
-    told = re.search(
-        r"mosquitto version (\d+(?:\.\d+)*)", _run([str(path), "-h"], libraries=libraries).stdout
-    )
+    told = re.search(r"mosquitto version (\d+(?:\.\d+)*)", run([str(path), "-h"], libraries=libraries).stdout)
     return tuple(int(part) for part in told[1].split(".")) if told else ()
-
-
-def _environment(libraries: Path | None) -> dict[str, str]:
-    added = {"LD_LIBRARY_PATH": str(libraries)} if libraries else {}
-    return {**os.environ, "LC_ALL": "C.UTF-8", **added}
-
-
-def _run(
-    command: list[str], *, cwd: Path | None = None, libraries: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a tool to its end; one that cannot be run or never ends counts as failed."""
-    try:
-        return subprocess.run(
-            command,
-            cwd=cwd,
-            env=_environment(libraries),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_APT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
 
 
 class Mosquitto:
