@@ -36,8 +36,8 @@ bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run.
 tools:  ## Install what the tests need and this machine lacks (as root), or say what will be skipped.
 	@bash tests/install-tools.sh
 
-test-picamera2:  ## The camera's contract on the real picamera2, in a Debian trixie root (as root, some minutes).
-	bash tests/picamera2/run.sh
+test-picamera2: $(VENV)/.dev  ## The camera's contract on the real picamera2, in a Debian trixie root (as root).
+	PYTHON=$(BIN)/python bash tests/picamera2/run.sh $(ARGS)
 
 test-nspawn:  ## The units under a real systemd, in a container (as root).
 	bash tests/systemd/nspawn/boot.sh $(TUQUAN_CACHE)/nspawn

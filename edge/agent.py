@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.errors import EventError
-from edge.events import DeviceState, Fault, Health, NodeState, NodeStatus
+from edge.events import ClassCounts, DeviceState, Fault, Health, NodeState, NodeStatus
 from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
@@ -122,7 +122,8 @@ class Agent:
         self._link = LinkState(connected=False, broker="", reason="", since_ns=clock_ns())
         self._vision: VisionReport | None = None
         now = self._started_ns = self._link_since_ns = self._vision_ns = clock_ns()
-        self._next_second_ns = now
+        self._next_second_ns = self._next_depth_ns = now
+        self._counts = ClassCounts()
         self._next_health_ns = now + 5 * SECOND_NS
         self._published: NodeStatus | None = None
         self._faults: tuple[Fault, ...] = ()
@@ -347,7 +348,7 @@ class Agent:
             boot_id=self._parts.clock.boot_id,
             uptime_s=(now_ns - self._started_ns) / SECOND_NS,
             clock=self._parts.clock.quality(),
-            outbox=class_counts(outbox.depth()),
+            outbox=self._depth(now_ns),
             dropped=class_counts(outbox.dropped()),
             temperature_c=temperature_c(),
             throttled=throttled(),
@@ -359,6 +360,14 @@ class Agent:
         )
         self.uplink.publish_health(self._parts.teller.enveloped(health))
 
+    def _depth(self, now_ns: int) -> ClassCounts:
+        """Rows that wait; a backlog that is slow to count is counted less often."""
+        if now_ns >= self._next_depth_ns:
+            began = time.perf_counter_ns()
+            self._counts = class_counts(self._parts.outbox.depth())
+            self._next_depth_ns = now_ns + max(SECOND_NS // 2, 100 * (time.perf_counter_ns() - began))
+        return self._counts
+
     def _write_snapshot(self, now_ns: int) -> None:
         outbox, lamps = self._parts.outbox, self._parts.lamps
         snapshot = Snapshot(
@@ -369,7 +378,7 @@ class Agent:
             lamp=self._progress.lamp(now_ns),
             lit=lamps.lit,
             siren=self._parts.siren.sounding,
-            outbox=class_counts(outbox.depth()),
+            outbox=self._depth(now_ns),
             held=outbox.stats().held,
             connected=self._link.connected,
             broker=self._link.broker,

@@ -9,6 +9,7 @@ The tree::
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SECRET_WORDS: Final = ("pass", "pwd", "secret", "token")
 _SHOWN_CHARACTERS: Final = 60
+_LOGIN: Final = re.compile(r"(?<=//)[^/\s]*@")
 
 
 class EdgeError(Exception):
@@ -55,7 +57,7 @@ class ConfigProblem:
         leaf = self.path.rpartition(".")[2].partition("[")[0].lower()
         if is_secret(leaf) and not leaf.endswith("_file"):
             return '"…"'
-        return _toml_words(self.value)
+        return _LOGIN.sub("…@", _toml_words(self.value))
 
 
 class ConfigError(EdgeError, ValueError):

@@ -351,3 +351,10 @@ def test_no_bytes_crash_the_parser(tmp_path_factory, content):
 def test_values_written_as_toml_read_back_the_same(value):
     """What the example file shows is valid TOML for any text, number or list."""
     assert tomllib.loads(f"a = {toml_value(value)}")["a"] == value
+
+
+def test_a_login_in_an_address_is_never_printed():
+    """A user who wrote a password into the camera's address does not find it in a log."""
+    problem = ConfigProblem(path="camera.source", value="rtsp://me:s3cret@cam/1", remedy="Not here.")
+    assert "s3cret" not in str(problem)
+    assert "rtsp://…@cam/1" in str(problem)
