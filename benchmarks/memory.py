@@ -25,10 +25,10 @@ def measure(place: Place) -> list[Figure]:
         log, environment = node.data / "said.log", ears.environment
         try:
             with process(tuquan("run", "alarm", "--config", str(node.config)), log, env=environment) as alarm:
-                ears.wait_ready()
+                ears.wait_ready(alarm, log)
                 seeing = tuquan("run", "vision", "--config", str(node.config))
                 with process(seeing, log, env=environment) as vision:
-                    ears.wait_ready()
+                    ears.wait_ready(vision, log)
                     _work(node)
                     return [_figure("alarm", alarm.pid, 60), _figure("vision", vision.pid, 160)]
         finally:

@@ -216,19 +216,19 @@ class Ears:
         self._socket.bind(str(path))
         self.environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
 
-    def wait_ready(self, timeout_s: float = 60.0) -> int:
+    def wait_ready(self, child: subprocess.Popen[str], log: Path, *, timeout_s: float = 60.0) -> int:
         """Wait for READY=1; says when it was heard, in monotonic nanoseconds.
 
         Raises:
-            BenchmarkError: It did not come.
+            BenchmarkError: It did not come; the text ends with what the child said.
         """
         deadline = time.monotonic() + timeout_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            self._socket.settimeout(left_s)
+        self._socket.settimeout(0.5)
+        while time.monotonic() < deadline and child.poll() is None:
             with contextlib.suppress(TimeoutError):
                 if b"READY=1" in self._socket.recv(4096).split(b"\n"):
                     return time.monotonic_ns()
-        raise BenchmarkError(f"A process did not say that it is ready within {timeout_s:g} s.")
+        raise BenchmarkError(f"A process did not become ready. {last_words(log)}")
 
     def forget(self) -> None:
         """Drop what was said and not listened to, of a child that has ended."""
@@ -275,6 +275,11 @@ def wait_until(condition: Callable[[], object], what: str, *, timeout_s: float =
         if time.monotonic() > deadline:
             raise BenchmarkError(f"{what} did not happen within {timeout_s:g} s.")
         time.sleep(0.05)
+
+
+def last_words(log: Path) -> str:
+    """The end of a log, for an error's text."""
+    return f"It said:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}"
 
 
 def cpu_s(pid: int) -> float:

@@ -13,7 +13,18 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.place import BenchmarkError, Ears, Place, cpu_s, listening, process, resumed, say, tuquan
+from benchmarks.place import (
+    BenchmarkError,
+    Ears,
+    Place,
+    cpu_s,
+    last_words,
+    listening,
+    process,
+    resumed,
+    say,
+    tuquan,
+)
 from benchmarks.presser import ANSWER_S, PAUSE_S, READY
 from benchmarks.table import Figure, percentile
 
@@ -45,7 +56,7 @@ def measure(place: Place) -> list[Figure]:
                 _side(node_side, log) as ours,
                 _side(plain_side, log) as plain,
             ):
-                ears.wait_ready()
+                ears.wait_ready(vision, log)
                 return _compare(ours, plain, vision, log)
         finally:
             ears.close()
@@ -60,7 +71,7 @@ def _compare(
 ) -> list[Figure]:
     for side in (ours, plain):
         if _heard(side, log, 60.0) != READY:
-            raise BenchmarkError(f"A side of the press measurement did not begin. {_last_words(log)}")
+            raise BenchmarkError(f"A side of the press measurement did not begin. {last_words(log)}")
         _block(side, WARM, log)
     began_s, used_before_s = time.monotonic(), cpu_s(vision.pid)
     mine: list[list[int]] = []
@@ -72,7 +83,7 @@ def _compare(
             say(f"    {number * PRESSES} presses each")
     cores = (cpu_s(vision.pid) - used_before_s) / (time.monotonic() - began_s)
     if vision.poll() is not None or cores < FLAT_OUT_CORES:
-        raise BenchmarkError(f"Vision did not run flat out ({cores:.1f} cores). {_last_words(log)}")
+        raise BenchmarkError(f"Vision did not run flat out ({cores:.1f} cores). {last_words(log)}")
     note = f"{BLOCKS * PRESSES} presses each, while vision used {cores:.1f} cores"
     return [_figure(mine, theirs, 0.50, 1.5, note), _figure(mine, theirs, 0.99, 2.0, "")]
 
@@ -114,9 +125,5 @@ def _heard(side: subprocess.Popen[str], log: Path, timeout_s: float) -> str:
     ready, _, _ = select.select([side.stdout], [], [], timeout_s)
     line = side.stdout.readline().strip() if ready else ""
     if not line:
-        raise BenchmarkError(f"A side of the press measurement does not answer. {_last_words(log)}")
+        raise BenchmarkError(f"A side of the press measurement does not answer. {last_words(log)}")
     return line
-
-
-def _last_words(log: Path) -> str:
-    return f"It said:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}"

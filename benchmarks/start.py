@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
-from benchmarks.place import PANIC_PIN, BenchmarkError, Ears, Node, Place, end, tuquan
+from benchmarks.place import PANIC_PIN, BenchmarkError, Ears, Node, Place, process, tuquan
 from benchmarks.table import Figure, ratio
 from sensors.simulator import Remote
 
@@ -49,28 +49,26 @@ def measure(place: Place) -> list[Figure]:
 
 
 def _node_start(node: Node, ears: Ears) -> int:
-    with contextlib.ExitStack() as stack:
-        began_ns = time.monotonic_ns()
-        child = _spawn(tuquan("run", "alarm", "--config", str(node.config)), node, ears)
-        stack.callback(ears.forget)
-        stack.callback(end, child)
-        ears.wait_ready()
+    with _started(tuquan("run", "alarm", "--config", str(node.config)), node, ears) as (began_ns, _):
         Remote(node.simulator).press(PANIC_PIN)
         return _wait_for_row(node) - began_ns
 
 
 def _bare_start(node: Node, ears: Ears) -> int:
+    with _started([sys.executable, "-c", _BARE], node, ears) as (began_ns, ready_ns):
+        return ready_ns - began_ns
+
+
+@contextlib.contextmanager
+def _started(command: list[str], node: Node, ears: Ears) -> Iterator[tuple[int, int]]:
+    """A process that has said that it is ready: when it was started, and when it said so."""
+    log = node.data / "said.log"
     began_ns = time.monotonic_ns()
-    child = _spawn([sys.executable, "-c", _BARE], node, ears)
     try:
-        return ears.wait_ready() - began_ns
+        with process(command, log, env=ears.environment) as child:
+            yield began_ns, ears.wait_ready(child, log)
     finally:
-        end(child)
-
-
-def _spawn(command: list[str], node: Node, ears: Ears) -> subprocess.Popen[str]:
-    with (node.data / "said.log").open("a", encoding="utf-8") as log:
-        return subprocess.Popen(command, env=ears.environment, stderr=log, text=True, cwd="/")
+        ears.forget()
 
 
 def _wait_for_row(node: Node) -> int:
