@@ -62,7 +62,7 @@ class Finding:
     remedy: str = ""
 
 
-_NODE: Phrase = ("Nút", "Node")
+_NODE: Phrase = ("Thiết bị", "Node")
 _STORAGE: Phrase = ("Lưu trữ", "Storage")
 _CAMERA: Phrase = ("Camera", "Camera")
 _MODEL: Phrase = ("Mô hình nhận dạng", "Model")

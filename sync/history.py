@@ -56,7 +56,7 @@ def delivered(path: Path, limit: int) -> list[Delivered]:
         OutboxUnavailable: there is no outbox at `path`, or it cannot be read.
     """
     with _reading(path) as database:
-        rows = database.table("delivered").rows_where(order_by="n desc", limit=limit)
+        rows = database.query("SELECT * FROM delivered ORDER BY n DESC LIMIT ?", (limit,))
         return [
             Delivered(
                 id=UUID(bytes=row["id"]),

@@ -30,7 +30,7 @@ _LAMP_STYLE = {
 }
 
 _PHRASES: dict[str, tuple[str, str]] = {
-    "node": ("Nút tại chỗ", "The node"),
+    "node": ("Thiết bị tại chỗ", "The node"),
     "police": ("Công an nhận được", "What the police receive"),
     "lamps": ("Đèn", "Lamps"),
     "lamp.pressed": ("đã nhấn", "pressed"),
@@ -39,7 +39,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "lamp.seen": ("đã xem", "seen"),
     "lamp.fault": ("sự cố", "fault"),
     "sensors": ("Cảm biến", "Sensors"),
-    "camera": ("Máy ảnh", "Camera"),
+    "camera": ("Camera", "Camera"),
     "outbox": ("Hộp gửi", "Outbox"),
     "waiting": ("{n} tin đang chờ", "{n} waiting"),
     "empty": ("trống: mọi tin đã được gửi", "empty: all was delivered"),
@@ -50,7 +50,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "faults": ("Sự cố", "Faults"),
     "none": ("không có", "none"),
     "dead": (
-        "nút đã bị tắt đột ngột (kill -9), đang khởi động lại …",
+        "thiết bị bị tắt đột ngột (kill -9), đang khởi động lại …",
         "the node was killed (kill -9), starting …",
     ),
     "starting": ("đang khởi động …", "starting …"),
@@ -74,10 +74,10 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "The cable is joined: the outbox empties by itself.",
     ),
     "did.kill": (
-        "Đã tắt nút bằng kill -9. Tin trong hộp gửi không mất.",
+        "Đã tắt thiết bị bằng kill -9. Tin trong hộp gửi không mất.",
         "The node was killed with kill -9. What is in its outbox is safe.",
     ),
-    "nobody": ("Nút đang tắt: không ai nghe thấy.", "The node is down: nobody hears this."),
+    "nobody": ("Thiết bị đang tắt: không ai nghe thấy.", "The node is down: nobody hears this."),
     "looks": ("{n:.1f} hình/giây", "{n:.1f} pictures/s"),
     "seconds": ("{n} giây", "{n} s"),
 }
@@ -148,7 +148,7 @@ class Screen:
         table.add_column()
         for key, cell in self._rows(view.snapshot, cut=view.cut):
             table.add_row(self.say(key), cell)
-        return Panel(table, title=f"{title} {view.snapshot.node}", box=box.ROUNDED)
+        return Panel(table, title=f"{title} {view.snapshot.node.rpartition('/')[2]}", box=box.ROUNDED)
 
     def _rows(self, now: Snapshot, *, cut: bool) -> list[tuple[str, RenderableType]]:
         return [

@@ -16,7 +16,9 @@ of OASIS CAP 1.2. One incident has one `incident` id over its Alert, Updates and
 its own CloudEvents `id`: keep the ids you have seen, and what comes twice is one message. `bootid` and `seq`
 make gaps visible; `delayed` marks what waited for the line.
 
-Alerts are never retained. Below the node, `evidence/{kind}`, `receipt` and `command/{name}` are reserved.
+Alerts are never retained. A station answers on `receipt` with the JSON object {id, state, by, at}, where
+state is received, seen, closed or false-alarm: the node's lamps follow it. `evidence/{kind}` and
+`command/{name}` are reserved.
 """
 
 
