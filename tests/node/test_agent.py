@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -39,7 +40,7 @@ def data(row):
 def test_a_press_is_a_row_on_the_disk_and_then_a_lamp(bench):
     """After a press another connection sees the row in the file, and the lamp shows pressed and no more."""
     bench.press()
-    with sqlite3.connect(bench.config.storage.outbox.path) as outside:
+    with closing(sqlite3.connect(bench.config.storage.outbox.path)) as outside:
         assert outside.execute("SELECT count(*) FROM message WHERE topic LIKE '%alert/panic'").fetchone() == (
             1,
         )
@@ -58,7 +59,7 @@ def test_the_lamp_lights_only_after_the_commit(bench, monkeypatch):
 
     def spy(state):
         if state is LampState.PRESSED:
-            with sqlite3.connect(bench.config.storage.outbox.path) as outside:
+            with closing(sqlite3.connect(bench.config.storage.outbox.path)) as outside:
                 seen.append(outside.execute("SELECT count(*) FROM message").fetchone()[0])
         show(state)
 

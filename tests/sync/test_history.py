@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 import uuid6
@@ -91,7 +92,7 @@ def test_where_there_is_no_outbox_none_is_made(tmp_path):
 def test_another_programs_file_is_refused(tmp_path):
     """A database without our tables is a sentence, not a traceback."""
     path = tmp_path / "other.db"
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE t (x)")
     with pytest.raises(OutboxUnavailable, match="It cannot be read"):
         delivered(path, 1)
