@@ -13,91 +13,41 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from uuid import UUID
 
 from edge.errors import EventError
-from edge.events import ClassCounts, DeviceState, Fault, Health, NodeState, NodeStatus
+from edge.events import ClassCounts, DeviceState, Fault, Health, NodeState, NodeStatus, Status
+from edge.faults import SECOND_NS, LinkWatch, storage_problem
 from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
+from edge.parts import Parts, Sensor
 from edge.progress import Progress
 from edge.receipts import Receipt, ReceiptState
-from edge.sd_notify import Watchdog
 from edge.snapshot import Snapshot, VisionReport, write_snapshot
-from edge.teller import Teller, class_counts
+from edge.teller import class_counts
 from edge.wire import decode
-from sensors.lamps import LampPanel, LampState, Siren
+from sensors.lamps import LampState
 from sensors.readings import Reading, Source, State
-from sync.clock import Clock, ClockQuality
+from sync.clock import ClockQuality
 from sync.errors import SyncError
 from sync.message import Message, MessageClass
-from sync.outbox import Outbox
 from sync.reports import Delivery, LinkState, Proof, Report
 from sync.uplink import Arrival, Uplink
-from sync.wake import WakeListener
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 """How often levels are polled: the safety net under the edges."""
-SECOND_NS = 1_000_000_000
 HEALTH_EVERY_S = 60
-LINK_GRACE_S = 15
-"""A line that is down for less is not worth a lamp."""
 VISION_SILENT_S = 30
+RETRY_S = 30
 CLOCK_GRACE_S = 600
 UPLINK_STALLED_S = 60
 """Longer than any of the uplink's own time-outs: after this its thread is stuck, and only a restart helps."""
 
 _BURST = 1000
-
-Inbox = queue.SimpleQueue[Reading | Report]
-
-
-class Sensor(Protocol):
-    """What the agent needs of every device."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def source(self) -> Source: ...  # noqa: D102
-
-    @property
-    def state(self) -> State: ...  # noqa: D102
-
-    def poll(self) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the composition root puts together for the agent.
-
-    Attributes:
-        inbox: Where sensors and uplink put what happened.
-        sensors: Every device that could be opened.
-        broken: Faults of devices that could not be.
-        vision: Whether a vision process belongs to this node.
-        runtime_directory: Where the snapshot goes (memory, not the SD card).
-        storage_directory: Where the outbox is.
-    """
-
-    inbox: Inbox
-    outbox: Outbox
-    sensors: Sequence[Sensor]
-    lamps: LampPanel
-    siren: Siren
-    wake: WakeListener
-    teller: Teller
-    watchdog: Watchdog
-    clock: Clock
-    broken: Sequence[Fault]
-    vision: bool
-    runtime_directory: Path
-    storage_directory: Path
 
 
 class Agent:
@@ -119,24 +69,45 @@ class Agent:
         self._incidents = Incidents()
         self._open_file = OpenFile(parts.storage_directory / "alarm-incidents.json")
         self._progress = Progress()
-        self._link = LinkState(connected=False, broker="", reason="", since_ns=clock_ns())
         self._vision: VisionReport | None = None
-        now = self._started_ns = self._link_since_ns = self._vision_ns = clock_ns()
+        now = self._started_ns = self._vision_ns = clock_ns()
+        self._link = LinkWatch(now)
         self._next_second_ns = self._next_depth_ns = now
+        self._next_retry_ns = now + RETRY_S * SECOND_NS
         self._counts = ClassCounts()
         self._next_health_ns = now + 5 * SECOND_NS
         self._published: NodeStatus | None = None
         self._faults: tuple[Fault, ...] = ()
+        self._unseen = False
         self._warming: set[str] = set()
+        self._heard: set[str] = set()
+        self._covert: set[UUID] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; no error of a single step ends the loop."""
         self.start()
         while not stop.is_set():
-            try:
-                self.step(TICK_S)
-            except Exception:  # noqa: BLE001 - the process's outer edge: living with a bug beats being dead
-                _log.exception("a step of the alarm loop failed; going on")
+            self._careful_step()
+
+    def leave(self, close_sensors: Callable[[], None]) -> None:
+        """Come to an orderly end without losing a press that is made meanwhile.
+
+        The loop goes on while the uplink takes its leave; then the sensors are closed, and what they still
+        said is stored for the next start.
+        """
+        farewell = threading.Thread(target=self.uplink.stop, name="uplink-farewell", daemon=True)
+        farewell.start()
+        while farewell.is_alive():
+            self._careful_step()
+        close_sensors()
+        self._parts.sensors.clear()
+        self._careful_step()
+
+    def _careful_step(self) -> None:
+        try:
+            self.step(TICK_S)
+        except Exception:  # noqa: BLE001 - the process's outer edge: living with a bug beats being dead
+            _log.exception("a step of the alarm loop failed; going on")
 
     def step(self, timeout_s: float) -> None:
         """Handle what has happened, then look at what only a look tells; waits at most `timeout_s`."""
@@ -157,11 +128,12 @@ class Agent:
             case Delivery():
                 self._on_delivery(item)
             case LinkState():
-                self._on_link(item)
+                self._link.on_link(item, self._clock_ns())
             case Arrival():
                 self._on_receipt(item)
 
     def _on_reading(self, reading: Reading) -> None:
+        self._heard.add(reading.device)
         for change in self._incidents.on_reading(reading):
             self._tell(change)
         if reading.state is State.WARMING_UP:
@@ -172,6 +144,7 @@ class Agent:
             self._put(self._parts.teller.sensor_state(reading))
 
     def _on_delivery(self, delivery: Delivery) -> None:
+        self._covert.discard(delivery.id)
         state = LampState.RECEIVED if delivery.proof is Proof.STATION else LampState.SENT
         self._progress.proved(delivery.id, state, at_ns=self._clock_ns())
         self._show()
@@ -190,20 +163,16 @@ class Agent:
         )
         self._show()
 
-    def _on_link(self, link: LinkState) -> None:
-        if link.connected != self._link.connected:
-            self._link_since_ns = self._clock_ns()
-        self._link = link
-
     # What is told
 
     def _tell(self, change: Change) -> None:
         """One alert: on the disk first, then on its way, then on the lamp."""
         message = self._parts.teller.alert(change)
         durable = self._put(message)
-        if durable is None or message.cls is not MessageClass.LIFE_SAFETY or change.phase is not Phase.RAISED:
+        if durable is None or message.cls is not MessageClass.LIFE_SAFETY or change.phase is Phase.ENDED:
             return
         if self._parts.teller.is_covert(change.device):
+            self._covert.add(message.id)
             return
         self._progress.accepted(message.id, durable=durable, at_ns=self._clock_ns())
         self._parts.siren.sound()
@@ -240,23 +209,35 @@ class Agent:
     def _every_second(self, now_ns: int) -> None:
         self._watch_storage(now_ns)
         self._watch_vision(now_ns)
+        self._watch_parts(now_ns)
         for sensor in self._parts.sensors:
-            if sensor.state is State.NORMAL:  # also ends what a former run left open and is over by now
+            if self._is_normal(sensor):  # also ends what a former run left open and is over by now
                 self._incidents.clear_fault(sensor.source, sensor.name, at_ns=now_ns)
         for change in self._incidents.tick(now_ns):
             self._tell(change)
         self._open_file.keep(self._incidents.open())
         self._faults = tuple(self._find_faults(now_ns))
-        self._parts.lamps.fault(bool(self._faults))
+        self._parts.lamps.fault(any(self._may_light(fault) for fault in self._faults))
         self._show()
         self._publish_status()
         self._write_snapshot(now_ns)
         if now_ns - self.uplink.alive_ns < UPLINK_STALLED_S * SECOND_NS:
             self._parts.watchdog.feed()
 
+    def _is_normal(self, sensor: Sensor) -> bool:
+        """Whether a device has said so; only a button says nothing at its start."""
+        known = sensor.source is Source.PANIC_BUTTON or sensor.name in self._heard
+        return known and sensor.state is State.NORMAL
+
+    def _may_light(self, fault: Fault) -> bool:
+        """Whether a fault may show on the node: nothing there may betray a covert button."""
+        if self._parts.teller.is_covert(fault.device):
+            return False
+        return not (self._covert and fault.component == "uplink" and fault.code in ("refused", "unproved"))
+
     def _drain_wake(self, now_ns: int) -> None:
         """Another process stored something, or says how it is."""
-        said = self._parts.wake.drain()
+        said = self._parts.wake.drain() if self._parts.wake else []
         if said:
             self.uplink.wake()
         for payload in said:
@@ -275,31 +256,54 @@ class Agent:
     def _watch_vision(self, now_ns: int) -> None:
         if self._parts.vision and now_ns - self._vision_ns > VISION_SILENT_S * SECOND_NS:
             self._vision = None
-            self._raise(
-                "vision", "silent", f"The vision process has said nothing for {VISION_SILENT_S} s.", now_ns
-            )
+            text = f"The vision process has said nothing for {VISION_SILENT_S} s."
+            self._raise("vision", "vision", "silent", text, now_ns)
 
     def _watch_storage(self, now_ns: int) -> None:
-        if self._parts.outbox.flush():
-            reason = self._parts.outbox.stats().problem or "The disk refuses writes."
-            self._raise("storage", "unwritable", f"Alerts are held in memory: {reason}", now_ns)
+        outbox = self._parts.outbox
+        if not outbox.flush() and (unstored := self._progress.unstored()):
+            for row in outbox.pending(_BURST):
+                if row.id in unstored and not row.held:
+                    self._progress.stored(row.id)
+        stats = outbox.stats()
+        problem = storage_problem(self._parts.storage_directory, stats)
+        if problem:
+            self._raise("storage", "storage", "unwritable", problem, now_ns)
         else:
-            self._progress.all_stored()
             self._incidents.clear_fault("storage", "storage", at_ns=now_ns)
+        aside = stats.set_aside
+        if aside and (self._parts.storage_directory / aside).exists():
+            text = f"The outbox was damaged and is kept as {aside}; replace the card, then remove that file."
+            self._raise("storage", aside, "damaged", text, now_ns)
+        elif aside:
+            self._incidents.clear_fault("storage", aside, at_ns=now_ns)
 
-    def _raise(self, part: str, code: str, text: str, now_ns: int) -> None:
-        for change in self._incidents.raise_fault(part, part, code, text, at_ns=now_ns):
+    def _watch_parts(self, now_ns: int) -> None:
+        """Parts that could not be opened: told once, and tried again now and then."""
+        if self._parts.broken and now_ns >= self._next_retry_ns:
+            self._next_retry_ns = now_ns + RETRY_S * SECOND_NS
+            self._parts.retry()
+        for fault in self._parts.broken:
+            self._raise(fault.component, fault.device, fault.code, fault.text, now_ns)
+
+    def _raise(self, part: str, device: str, code: str, text: str, now_ns: int) -> None:
+        for change in self._incidents.raise_fault(part, device, code, text, at_ns=now_ns):
             self._tell(change)
 
     def _find_faults(self, now_ns: int) -> Iterator[Fault]:
-        yield from self._parts.broken
         for change in self._incidents.open():
             if change.code:
                 yield Fault(
                     component=change.source, device=change.device, code=change.code, text=change.detail
                 )
         yield from self._vision.faults if self._vision else ()
-        yield from self._link_faults(now_ns)
+        yield from self._link.faults(now_ns)
+        if self._progress.overdue(now_ns):
+            text = "A press is not proved sent."
+            yield Fault(component="uplink", device="uplink", code="unproved", text=text)
+        if self._parts.simulated and self._parts.teller.site.status is Status.ACTUAL:
+            text = "The pins are simulated: no button and no detector of this node is real."
+            yield Fault(component="gpio", device="gpio", code="simulated", text=text)
         for name, problem in (("lamps", self._parts.lamps.problem), ("siren", self._parts.siren.problem)):
             if problem:
                 yield Fault(component=name, device=name, code="fault", text=problem)
@@ -310,17 +314,6 @@ class Agent:
                 device="clock",
                 code="unsynced",
                 text="The clock was not set since the start.",
-            )
-
-    def _link_faults(self, now_ns: int) -> Iterator[Fault]:
-        if not self._link.connected and now_ns - self._link_since_ns > LINK_GRACE_S * SECOND_NS:
-            text = f"No broker: {self._link.reason}" if self._link.reason else "No broker answers."
-            yield Fault(component="uplink", device="uplink", code="down", text=text)
-        elif self._link.connected and self._link.reason:
-            yield Fault(component="uplink", device="uplink", code="refused", text=self._link.reason)
-        if self._progress.overdue(now_ns):
-            yield Fault(
-                component="uplink", device="uplink", code="unproved", text="A press is not proved sent."
             )
 
     # How the node is
@@ -355,7 +348,7 @@ class Agent:
             disk_free_mb=disk_free_mb(self._parts.storage_directory),
             memory_mb=memory_mb(),
             frames_per_second=self._vision.frames_per_second if self._vision else None,
-            broker=self._link.broker,
+            broker=self._link.link.broker,
             devices=self._devices(),
         )
         self.uplink.publish_health(self._parts.teller.enveloped(health))
@@ -380,32 +373,27 @@ class Agent:
             siren=self._parts.siren.sounding,
             outbox=self._depth(now_ns),
             held=outbox.stats().held,
-            connected=self._link.connected,
-            broker=self._link.broker,
-            link_reason=self._link.reason,
+            connected=self._link.link.connected,
+            broker=self._link.link.broker,
+            link_reason=self._link.link.reason,
             faults=self._faults,
             vision=self._vision,
             clock=self._parts.clock.quality(),
         )
         try:
             write_snapshot(self._parts.runtime_directory, snapshot)
+            self._unseen = False
         except OSError as error:
-            _log.warning("the snapshot could not be written: %s", error)
+            if not self._unseen:
+                _log.warning("the snapshot cannot be written: %s", error)
+            self._unseen = True
 
     def start(self) -> None:
         """Take up what a former run of this process left: presses on their way, and open incidents."""
-        known = {sensor.name for sensor in self._parts.sensors} | {"storage", "vision"}
+        known = {*self._parts.devices, "storage", "vision", self._parts.outbox.stats().set_aside}
+        known |= {fault.device for fault in self._parts.broken}
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         for row in self._parts.outbox.pending(100):
             if row.cls is MessageClass.LIFE_SAFETY and not self._parts.teller.is_covert(row.subject):
                 self._progress.accepted(row.id, durable=not row.held, at_ns=self._clock_ns())
         self._show()
-        aside = self._parts.outbox.stats().set_aside
-        if aside:
-            now = self._clock_ns()
-            self._raise(
-                "storage",
-                "damaged",
-                f"The outbox was damaged and is kept as {aside}; a new one was started.",
-                now,
-            )

@@ -11,29 +11,36 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent import Agent, Inbox, Parts
-from edge.config import NodeConfig, load
+from edge.agent import Agent
+from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
+from edge.parts import Inbox, Parts, Sensor
 from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
 from sensors.button import PanicButton
 from sensors.errors import SensorsError
-from sensors.lamps import LampPanel, Siren
+from sensors.lamps import LampPanel, LampSettings, Siren, SirenSettings
 from sensors.readings import Emit, Source
 from sensors.smoke import SmokeDetector, SmokeSensor
 from sensors.tamper import TamperLoop
 from sync.clock import SystemClock
+from sync.errors import SyncError
 from sync.outbox import Outbox
 from sync.uplink import Uplink
 from sync.wake import WakeListener
 
 _log = logging.getLogger(__name__)
+
+_LAMPS = ("pressed", "sent", "received", "seen", "fault", "rgb")
+_REOPENED = frozenset({Source.PANIC_BUTTON, Source.SMOKE_DETECTOR})
+"""Pins that are tried again; gpiozero's SPI is not to be opened and closed over and over."""
 
 
 class AlreadyRunning(EdgeError):
@@ -45,86 +52,157 @@ def run(config_path: Path, stop: threading.Event) -> None:
 
     Raises:
         ConfigError: The configuration cannot be used.
-        AlreadyRunning: Another one works on the same storage directory.
+        AlreadyRunning: Another one works on the same directories.
     """
     config = load(config_path)
     notifier = Notifier.from_environment()
+    broken: list[Fault] = []
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_only_one(config.storage.runtime_directory))
-        agent = _build(config, notifier, stack)
+        for directory in (config.storage.directory, config.storage.runtime_directory):
+            _claim(directory, stack, broken)
+        agent, sensors = _build(config, notifier, stack, broken)
         notifier.ready("watching")
-        stack.callback(notifier.stopping)
         agent.run(stop)
+        notifier.stopping()
+        agent.leave(sensors.close)
 
 
-@contextlib.contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """Hold the lock that keeps a second alarm process off this node."""
-    directory.mkdir(parents=True, exist_ok=True)
+def _claim(directory: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> None:
+    """Hold the lock that keeps a second alarm process off; a directory that is none is only a fault."""
     lock = directory / "alarm.lock"
-    number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        text = (
+            f"{directory} cannot be used: {error.strerror}. Give it to the node's user, or name another one."
+        )
+        _log.error("%s", text)
+        broken.append(Fault(component="storage", device=str(directory), code="unusable", text=text))
+        return
+    stack.callback(os.close, number)
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise AlreadyRunning(
             f"Another alarm process holds {lock}. Stop it first: sudo systemctl stop tuquan-alarm"
         ) from None
-    else:
-        yield
-    finally:
-        os.close(number)
 
 
-def _build(config: NodeConfig, notifier: Notifier, stack: contextlib.ExitStack) -> Agent:
-    """Make every part; the uplink starts last, when a press is already being heard."""
+def _build(
+    config: NodeConfig, notifier: Notifier, stack: contextlib.ExitStack, broken: list[Fault]
+) -> tuple[Agent, contextlib.ExitStack]:
+    """Make every part: the sensors first, so that a press is heard while the outbox file is still checked."""
     clock, inbox = SystemClock(), Inbox()
+    factory = pin_factory(config, stack)
+    sensors = stack.enter_context(contextlib.ExitStack())
+    opened: list[Sensor] = []
+    for device in _open_sensors(config, inbox.put, factory, broken):
+        sensors.callback(device.close)
+        opened.append(device)
+    lamps, siren = _open_lamps(config.lamps, factory, broken), _open_siren(config.siren, factory, broken)
+    stack.callback(lamps.close)
+    stack.callback(siren.close)
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
     stack.callback(outbox.close)
-    wake = WakeListener(config.wake_socket)
-    stack.callback(wake.close)
-    broken: list[Fault] = []
-    factory = pin_factory(config, stack)
-    sensors = tuple(_open_sensors(config, inbox.put, factory, broken))
-    lamps, siren = LampPanel(config.lamps, pin_factory=factory), Siren(config.siren, pin_factory=factory)
-    for part in (*sensors, lamps, siren):
-        stack.callback(part.close)
+
+    def retry() -> None:
+        waiting = {fault.device for fault in broken if fault.component in _REOPENED}
+        for device in _open_sensors(config, inbox.put, factory, [], only=waiting):
+            sensors.callback(device.close)
+            opened.append(device)
+            broken[:] = [fault for fault in broken if fault.device != device.name]
+
     parts = Parts(
         inbox=inbox,
         outbox=outbox,
-        sensors=sensors,
+        sensors=opened,
+        devices={name for _, name, _ in device_openers(config)},
         lamps=lamps,
         siren=siren,
-        wake=wake,
+        wake=_open_wake(config.wake_socket, stack, broken),
         teller=Teller(config, clock),
         watchdog=Watchdog.from_environment(notifier),
         clock=clock,
         broken=broken,
+        retry=retry,
         vision=bool(config.camera.source),
+        simulated=config.gpio.pin_factory == "mock",
         runtime_directory=config.storage.runtime_directory,
         storage_directory=config.storage.directory,
     )
-    return _with_uplink(config, parts, stack)
+    return _with_uplink(config, parts, stack), sensors
 
 
 def _with_uplink(config: NodeConfig, parts: Parts, stack: contextlib.ExitStack) -> Agent:
-    site = config.site
     agent = Agent(parts)
     uplink = Uplink(
         config.uplink,
         config.broker,
         lambda: parts.outbox,
         parts.clock,
-        client_id=f"{site.commune}-{site.node}",
-        base_topic=site.base_topic,
+        client_id=client_id(config),
+        base_topic=config.site.base_topic,
         birth=lambda: parts.teller.enveloped(agent.status()),
         offline=lambda reason: parts.teller.enveloped(parts.teller.offline(reason)),
         emit=parts.inbox.put,
-        subscriptions=(f"{site.base_topic}/receipt",),
+        subscriptions=(f"{config.site.base_topic}/receipt",),
     )
     agent.uplink = uplink
     uplink.start()
     stack.callback(uplink.stop)
     return agent
+
+
+def _open_wake(path: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> WakeListener | None:
+    """The ear for the vision process; without it the node is deaf to that one, and to nothing else."""
+    try:
+        listener = WakeListener(path)
+    except (SyncError, OSError) as error:
+        _log.error("%s", error)
+        broken.append(Fault(component="vision", device="wake", code="deaf", text=str(error)))
+        return None
+    stack.callback(listener.close)
+    return listener
+
+
+def _open_lamps(settings: LampSettings, factory: Any, broken: list[Fault]) -> LampPanel:
+    """The lamps that can be opened; each of the others is a fault."""
+    for _ in _LAMPS:
+        try:
+            return LampPanel(settings, pin_factory=factory)
+        except SensorsError as error:
+            name = next((name for name in _LAMPS if not _opens(settings, name, factory)), "rgb")
+            _log.error("%s", error)
+            broken.append(Fault(component="lamps", device=f"lamp {name}", code="unopened", text=str(error)))
+            settings = _without(settings, name)
+    return LampPanel(settings, pin_factory=factory)
+
+
+def _opens(settings: LampSettings, name: str, factory: Any) -> bool:
+    """Whether one lamp can be opened by itself."""
+    for other in _LAMPS:
+        settings = settings if other == name else _without(settings, other)
+    try:
+        LampPanel(settings, pin_factory=factory).close()
+    except SensorsError:
+        return False
+    return True
+
+
+def _without(settings: LampSettings, name: str) -> LampSettings:
+    changes: dict[str, Any] = {name: () if name == "rgb" else None}
+    return replace(settings, **changes)
+
+
+def _open_siren(settings: SirenSettings, factory: Any, broken: list[Fault]) -> Siren:
+    """The siren, or a silent one and a fault."""
+    try:
+        return Siren(settings, pin_factory=factory)
+    except SensorsError as error:
+        _log.error("%s", error)
+        broken.append(Fault(component="siren", device="siren", code="unopened", text=str(error)))
+        return Siren(replace(settings, pin=None), pin_factory=factory)
 
 
 def pin_factory(config: NodeConfig, stack: contextlib.ExitStack, *, simulator: bool = True) -> Any:
@@ -164,9 +242,13 @@ def device_openers(config: NodeConfig) -> Iterator[tuple[Source, str, Callable[.
         yield Source.TAMPER_LOOP, loop.name, partial(TamperLoop, loop)
 
 
-def _open_sensors(config: NodeConfig, emit: Emit, factory: Any, broken: list[Fault]) -> Iterator[Device]:
-    """Open every device; one that cannot be opened is a fault, and the others work all the same."""
+def _open_sensors(
+    config: NodeConfig, emit: Emit, factory: Any, broken: list[Fault], only: Collection[str] | None = None
+) -> Iterator[Device]:
+    """Open every device (or `only` some); one that cannot be opened is a fault, and the others work."""
     for source, name, opener in device_openers(config):
+        if only is not None and name not in only:
+            continue
         try:
             yield opener(emit, pin_factory=factory)
         except SensorsError as error:

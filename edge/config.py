@@ -329,6 +329,11 @@ def examine(file: Path) -> Examined:
     return Examined(config=None if failed else _located(config, folder), problems=tuple(problems))
 
 
+def client_id(config: NodeConfig) -> str:
+    """The node's MQTT client id; no two nodes can have the same one, for slugs have no slash."""
+    return f"{config.node.commune}/{config.node.name}"
+
+
 def load(file: Path) -> NodeConfig:
     """Read a configuration; warnings go to the log.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from edge.config import NodeConfig
+from edge.config import NodeConfig, client_id
 from edge.events import Language
 from edge.health import disk_free_mb, temperature_c, throttled
 from edge.snapshot import Snapshot, read_snapshot
@@ -258,9 +258,8 @@ def _clock(patient: Patient) -> Iterator[Finding]:
 
 
 def _brokers(patient: Patient) -> Iterator[Finding]:
-    site = patient.config.site
     for broker in patient.config.broker:
-        problem = _try_broker(broker, f"{site.commune}-{site.node}-doctor")
+        problem = _try_broker(broker, f"{client_id(patient.config)}/doctor")
         text = (
             f"{broker.name}: {problem}"
             if problem
@@ -269,12 +268,12 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
         yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text)
 
 
-def _try_broker(broker: BrokerSettings, client_id: str) -> str:
+def _try_broker(broker: BrokerSettings, as_client: str) -> str:
     """Connect under another client id, so that the running node is not thrown out; returns what is wrong."""
     waiter = Waiter()
     connector = Connector(waiter, time.monotonic, timeout_s=_CONNECT_S, keepalive_s=60)
     try:
-        link, _ = connector.connect(broker, client_id, None)
+        link, _ = connector.connect(broker, as_client, None)
         link.disconnect()
         link.close()
     except (SyncError, Stopping) as error:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from edge.events import AlertKind, new_id
+from edge.messages import LIFE_SAFETY
 from sensors.readings import Reading, Source, State
 
 SETTLE_S = 5.0
@@ -24,6 +25,8 @@ class Phase(StrEnum):
     """Where an incident is in its life."""
 
     RAISED = "raised"
+    CONTINUES = "continues"
+    """Raised by a former run of the node, and found to go on by this one."""
     ENDED = "ended"
 
 
@@ -73,16 +76,22 @@ _MEANING: dict[tuple[Source, State], tuple[AlertKind, str]] = {
 _Key = tuple[str, str, AlertKind, str]
 
 
+def _key(change: Change) -> _Key:
+    return (change.source, change.device, change.kind, change.code)
+
+
 @dataclass(slots=True)
 class _Open:
     change: Change
     normal_since_ns: int | None = None
+    restored: bool = False
 
 
 class Incidents:
     """The open incidents of one process.
 
-    Only NORMAL ends an incident: a detector that reports a fault while it burns has not stopped burning.
+    Only a device that stays NORMAL ends its incidents: a detector that reports a fault while it burns (or
+    burns through, which looks like the end of the alarm and then a fault) has not stopped burning.
 
     Args:
         settle_s: How long a device has to be normal before its incidents end, in seconds.
@@ -99,6 +108,7 @@ class Incidents:
         if reading.state is State.NORMAL:
             self._settle(reading.source, reading.device, reading.at_ns)
             return []
+        self._unsettle(reading.source, reading.device)
         meaning = _MEANING.get((reading.source, reading.state))
         if meaning is None:  # warming up, or a state that this source does not have
             return []
@@ -121,6 +131,8 @@ class Incidents:
     def restore(self, changes: Iterable[Change], devices: Collection[str], *, at_ns: int) -> None:
         """Take up what a former run left open; what belongs to a device that is gone ends by and by.
 
+        A fire that goes on is told again (`Phase.CONTINUES`): nobody knows whether the former run told it.
+
         Args:
             changes: The raises of what was open.
             devices: Names of the devices and parts that this run looks after.
@@ -128,6 +140,7 @@ class Incidents:
         """
         for change in changes:
             self._raise(change)
+            self._open[_key(change)].restored = True
             if change.device not in devices:
                 self._settle(change.source, change.device, at_ns)
 
@@ -160,18 +173,24 @@ class Incidents:
         return (entry.change for entry in self._open.values())
 
     def _raise(self, change: Change) -> list[Change]:
-        key = (change.source, change.device, change.kind, change.code)
-        entry = self._open.get(key)
-        if entry is not None:
-            entry.normal_since_ns = None
-            return []
-        self._open[key] = _Open(change)
-        return [change]
+        entry = self._open.get(_key(change))
+        if entry is None:
+            self._open[_key(change)] = _Open(change)
+            return [change]
+        entry.normal_since_ns = None
+        again, entry.restored = entry.restored and change.kind in LIFE_SAFETY, False
+        return [replace(change, incident=entry.change.incident, phase=Phase.CONTINUES)] if again else []
 
     def _settle(self, source: str, device: str, now_ns: int) -> None:
         for key, entry in self._open.items():
             if key[:2] == (source, device) and entry.normal_since_ns is None:
                 entry.normal_since_ns = now_ns
+
+    def _unsettle(self, source: str, device: str) -> None:
+        """A device that speaks of anything but NORMAL has not been normal for a while."""
+        for key, entry in self._open.items():
+            if key[:2] == (source, device):
+                entry.normal_since_ns = None
 
     def _is_over(self, entry: _Open, now_ns: int) -> bool:
         return entry.normal_since_ns is not None and now_ns - entry.normal_since_ns >= self._settle_ns

@@ -46,6 +46,7 @@ class OpenFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept: tuple[_Entry, ...] | None = None
+        self._failing = False
 
     def load(self) -> list[Change]:
         """What was open when it was last kept; nothing where there is no file, or a damaged one."""
@@ -89,6 +90,8 @@ class OpenFile:
             draft.write_text(json.dumps(encode(_File(open=entries))), encoding="utf-8")
             draft.replace(self._path)
         except OSError as error:
-            _log.warning("the open incidents cannot be kept in %s: %s", self._path, error)
+            if not self._failing:
+                _log.warning("the open incidents cannot be kept in %s: %s", self._path, error)
+            self._failing = True
         else:
-            self._kept = entries
+            self._kept, self._failing = entries, False

@@ -39,11 +39,15 @@ class Progress:
         """Follow a message from now on; one that is not on the disk yet lights nothing."""
         self._presses[message_id] = _Press(LampState.PRESSED if durable else LampState.OFF, at_ns)
 
-    def all_stored(self) -> None:
+    def unstored(self) -> set[UUID]:
+        """What is being followed and has not reached the disk, as far as is known."""
+        return {key for key, press in self._presses.items() if press.state is LampState.OFF}
+
+    def stored(self, message_id: UUID) -> None:
         """What the disk had refused has reached it."""
-        for press in self._presses.values():
-            if press.state is LampState.OFF:
-                press.state = LampState.PRESSED
+        press = self._presses.get(message_id)
+        if press is not None and press.state is LampState.OFF:
+            press.state = LampState.PRESSED
 
     def proved(self, message_id: UUID, state: LampState, *, at_ns: int) -> None:
         """Proof for a message; what proves less than is known already changes nothing."""

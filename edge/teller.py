@@ -16,6 +16,7 @@ from edge.events import (
     Fault,
     Health,
     IntrusionDetails,
+    MsgType,
     NodeState,
     NodeStatus,
     PictureBox,
@@ -27,6 +28,10 @@ from edge.messages import compose, details_for, ended, envelope, to_message
 from sensors.readings import Reading, Source
 from sync.clock import Clock
 from sync.message import Message, MessageClass
+
+_MOST_FAULTS = 10
+_LONGEST_TEXT = 160
+"""A status has to fit the smallest packet that a broker may allow."""
 
 
 class Teller:
@@ -41,6 +46,7 @@ class Teller:
         self.site = config.site
         self._clock = clock
         self._camera = config.camera.name
+        self._software = version("tuquan")
         self._covert = {button.name for button in config.panic_button if button.covert}
 
     def is_covert(self, device: str) -> bool:
@@ -64,7 +70,11 @@ class Teller:
             details=details,
             incident=change.incident,
         )
-        return to_message(ended(alert) if change.phase is Phase.ENDED else alert, self.site)
+        if change.phase is Phase.ENDED:
+            alert = ended(alert)
+        elif change.phase is Phase.CONTINUES:
+            alert = replace(alert, msg_type=MsgType.UPDATE)
+        return to_message(alert, self.site)
 
     def sighting(self, sighting: Sighting) -> Message:
         """The alert for somebody in view."""
@@ -96,10 +106,10 @@ class Teller:
         return NodeStatus(
             state=state,
             boot_id=self._clock.boot_id,
-            software=version("tuquan"),
+            software=self._software,
             model=model,
             area=self.site.area,
-            faults=tuple(faults),
+            faults=tuple(replace(fault, text=_short(fault.text)) for fault in faults[:_MOST_FAULTS]),
         )
 
     def offline(self, reason: str) -> NodeStatus:
@@ -109,6 +119,10 @@ class Teller:
     def enveloped(self, document: NodeStatus | Health) -> dict[str, object]:
         """A status or health report as it travels."""
         return envelope(document, self.site, self._clock)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
 def class_counts(counts: Mapping[MessageClass, int]) -> ClassCounts:

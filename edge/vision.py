@@ -145,6 +145,7 @@ class Vision:
         except ModelsError as error:
             self._fault("detector", "inference", str(error))
             return
+        self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
         self._count_look()
         sighting = self._rule.look(detections, frame.captured_ns) if self._config.intrusion.enabled else None
         if sighting is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sync.settings import BrokerSettings
 
+MAX_PACKET_BYTES: Final = 65536
+"""The largest packet that we let a broker send: more would only cost memory."""
 _UNLIMITED: Final = 65535  # MQTT 5.0, 3.2.2.3.3: what no Receive Maximum means
 
 
@@ -125,6 +127,7 @@ class Link:
             self._client.username_pw_set(self._broker.username, password)
         wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         wishes.SessionExpiryInterval = 0
+        wishes.MaximumPacketSize = MAX_PACKET_BYTES
         self._check(
             self._client.connect(
                 self._broker.host, self._broker.port, keepalive_s, clean_start=True, properties=wishes

@@ -387,7 +387,10 @@ class Outbox:
         if len(self._held):
             log.error("%s rows were held in memory and are lost: the disk refuses.", len(self._held))
         self._rescue.close()
-        self._store.close()
+        try:
+            self._store.close()
+        except OSError as error:
+            log.error("The outbox file is left open: %s.", error)  # noqa: TRY400 - the sentence says it all
         self._numbers.close()
 
     def _check_open(self) -> None:

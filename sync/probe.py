@@ -28,7 +28,7 @@ class Probe:
 
     Args:
         broker: which one.
-        client_id: the node's MQTT client id; the probe adds "-probe".
+        client_id: the node's MQTT client id; the probe adds "/probe".
         settings: for the time-out.
         now_s: the clock, in seconds.
         done: called from the probe's thread when `reached` is known.
@@ -44,7 +44,7 @@ class Probe:
         done: Callable[[], None],
     ) -> None:
         self._broker = broker
-        self._client_id = f"{client_id}-probe"
+        self._client_id = f"{client_id}/probe"
         self._waiter = Waiter()
         self._connector = Connector(
             self._waiter,

@@ -130,10 +130,11 @@ class Store:
         Takes milliseconds, plus the check: at most `CHECK_ALL_BYTES` to read, or `CHECK_S`.
 
         Raises:
-            OSError: the directory cannot be written, or another process holds the gate.
+            OSError: the directory cannot be written, another process holds the gate, or another thread hangs
+                in a disk operation.
             sqlite3.Error: SQLite cannot write there.
         """
-        with self.routine.lock, self.urgent.lock:
+        with self._both_locked():
             self._close_keeping_log() if self.suspect else self._close_lanes()
             with self._gate_held(fcntl.LOCK_EX):
                 if self.suspect:
@@ -149,8 +150,16 @@ class Store:
 
     def close(self) -> None:
         """Close both connections; idempotent."""
-        with self.routine.lock, self.urgent.lock:
+        with self._both_locked():
             self._close_lanes()
+
+    @contextmanager
+    def _both_locked(self) -> Iterator[None]:
+        with ExitStack() as held:
+            for lane in (self.routine, self.urgent):
+                _acquire_soon(lane.lock)
+                held.callback(lane.lock.release)
+            yield
 
     @contextmanager
     def writing(self, lane: Lane) -> Iterator[sqlite3.Connection]:

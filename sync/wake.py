@@ -132,6 +132,6 @@ def _answers(path: Path) -> bool:
 def _decoded(datagram: bytes) -> dict[str, object]:
     try:
         payload = json.loads(datagram)
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     return payload if isinstance(payload, dict) else {}

@@ -53,11 +53,13 @@ def test_a_directory_that_cannot_be_written_is_no_error(tmp_path):
     OpenFile(tmp_path / "none" / "open.json").keep([fire()])
 
 
-def test_a_restored_fire_that_goes_on_is_no_second_alert():
-    """The detector's first word after the restart joins the incident that is open."""
+def test_a_restored_fire_that_goes_on_is_told_again_under_its_own_incident():
+    """The detector's first word after the restart joins the incident that is open, once."""
     incidents, change = Incidents(settle_s=5), fire()
     incidents.restore([change], {"stall"}, at_ns=0)
     reading = Reading(source=Source.SMOKE_DETECTOR, device="stall", state=State.ALARM, at_ns=1)
+    (told,) = incidents.on_reading(reading)
+    assert (told.incident, told.phase) == (change.incident, Phase.CONTINUES)
     assert incidents.on_reading(reading) == []
     incidents.on_reading(Reading(source=Source.SMOKE_DETECTOR, device="stall", state=State.NORMAL, at_ns=S))
     (ended,) = incidents.tick(7 * S)

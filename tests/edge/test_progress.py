@@ -26,7 +26,8 @@ def test_a_press_that_the_disk_refused_lights_nothing_until_it_is_stored_or_sent
     progress, held, sent = Progress(), uuid4(), uuid4()
     progress.accepted(held, durable=False, at_ns=0)
     assert progress.lamp(0) is LampState.OFF
-    progress.all_stored()
+    assert progress.unstored() == {held}
+    progress.stored(held)
     assert progress.lamp(0) is LampState.PRESSED
     only_memory = Progress()
     only_memory.accepted(sent, durable=False, at_ns=0)

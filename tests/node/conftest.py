@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent import Agent, Inbox, Parts
+from edge.agent import Agent
 from edge.alarm import device_openers
 from edge.config import load
 from edge.demo.assets import AssetError, cache_directory, street_video
 from edge.demo.broker import BrokerUnavailable, locate_mosquitto
 from edge.demo.world import World
+from edge.parts import Inbox, Parts
 from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
 from models.errors import FetchError
@@ -81,23 +82,24 @@ def closed_port():
 class Bench:
     """An agent with real sensors on simulated pins, a real outbox and a real uplink, turned by hand."""
 
-    def __init__(self, folder, *, port=None):
+    def __init__(self, folder, *, port=None, without=None, config_in=None):
         self.folder = folder
         for name in ("data", "run"):
             (folder / name).mkdir(exist_ok=True)
-        file = folder / "node.toml"
+        file = (config_in or folder) / "node.toml"
         file.write_text(CONFIG.format(folder=folder, port=port or closed_port()), encoding="utf-8")
         self.config = load(file)
         self.now_ns = time.monotonic_ns()
         self.factory = simulated_factory(clock_ns=self.clock_ns)
         self.clock = SystemClock()
         self.outbox = Outbox(self.config.storage.outbox.path, clock=self.clock, settings=self.config.storage)
-        self.wake = WakeListener(self.config.wake_socket)
+        self.wake = WakeListener(self.config.wake_socket) if config_in is None else None
         self.inbox = Inbox()
         self.factory.drive(22, Level.LOW)
         self.sensors = {
             name: opener(self.inbox.put, clock_ns=self.clock_ns, pin_factory=self.factory)
             for _, name, opener in device_openers(self.config)
+            if name != without
         }
         self.lamps = LampPanel(self.config.lamps, clock_ns=self.clock_ns, pin_factory=self.factory)
         self.siren = Siren(self.config.siren, clock_ns=self.clock_ns, pin_factory=self.factory)
@@ -121,7 +123,8 @@ class Bench:
         return Parts(
             inbox=self.inbox,
             outbox=self.outbox,
-            sensors=tuple(self.sensors.values()),
+            sensors=list(self.sensors.values()),
+            devices={name for _, name, _ in device_openers(self.config)},
             lamps=self.lamps,
             siren=self.siren,
             wake=self.wake,
@@ -129,7 +132,9 @@ class Bench:
             watchdog=Watchdog(Notifier(), None),
             clock=self.clock,
             broken=[],
+            retry=lambda: None,
             vision=False,
+            simulated=False,
             runtime_directory=self.config.storage.runtime_directory,
             storage_directory=self.config.storage.directory,
         )
@@ -155,7 +160,8 @@ class Bench:
         self.agent.uplink.stop()
         for part in (*self.sensors.values(), self.lamps, self.siren):
             part.close()
-        self.wake.close()
+        if self.wake:
+            self.wake.close()
         self.outbox.close()
 
 

@@ -1,0 +1,71 @@
+"""What the alarm process is put together from, and what the agent needs of each part."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge.events import Fault
+from edge.sd_notify import Watchdog
+from edge.teller import Teller
+from sensors.lamps import LampPanel, Siren
+from sensors.readings import Reading, Source, State
+from sync.clock import Clock
+from sync.outbox import Outbox
+from sync.reports import Report
+from sync.wake import WakeListener
+
+Inbox = queue.SimpleQueue[Reading | Report]
+
+
+class Sensor(Protocol):
+    """What the agent needs of every device."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def source(self) -> Source: ...  # noqa: D102
+
+    @property
+    def state(self) -> State: ...  # noqa: D102
+
+    def poll(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the composition root puts together for the agent.
+
+    Attributes:
+        inbox: Where sensors and uplink put what happened.
+        sensors: Every device that could be opened; `retry` adds to it.
+        devices: The names of all that are configured, opened or not.
+        broken: Faults of parts that could not be opened; `retry` takes from it.
+        retry: Tries to open those again.
+        wake: Where the vision process is heard; None where that could not be opened.
+        vision: Whether a vision process belongs to this node.
+        simulated: Whether the pins are none.
+        runtime_directory: Where the snapshot goes (memory, not the SD card).
+        storage_directory: Where the outbox is.
+    """
+
+    inbox: Inbox
+    outbox: Outbox
+    sensors: list[Sensor]
+    devices: Collection[str]
+    lamps: LampPanel
+    siren: Siren
+    wake: WakeListener | None
+    teller: Teller
+    watchdog: Watchdog
+    clock: Clock
+    broken: list[Fault]
+    retry: Callable[[], None]
+    vision: bool
+    simulated: bool
+    runtime_directory: Path
+    storage_directory: Path
