@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PANIC_PIN = 17
 NOBODY = 1
 """A port of this machine on which nothing listens."""
+_MEMORY = Path("/dev/shm")  # noqa: S108 - memory, as /run is on every node; the folder has a name of its own
 _STOP_S = 20.0
 _QUIET = ("log_type none", "log_type information")
 
@@ -110,7 +111,7 @@ class Place:
     def __enter__(self) -> Self:
         self.cache.mkdir(parents=True, exist_ok=True)
         self.disk = Path(self._stack.enter_context(_folder(self.cache)))
-        self.memory = Path(self._stack.enter_context(_folder(None)))
+        self.memory = Path(self._stack.enter_context(_folder(_MEMORY if _MEMORY.is_dir() else None)))
         return self
 
     def __exit__(self, *_: object) -> None:

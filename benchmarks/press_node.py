@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.place import PANIC_PIN, wait_until
-from benchmarks.presser import ANSWER_S, serve
+from benchmarks.place import wait_until
+from benchmarks.presser import ANSWER_S, Finger, Took, serve
 from edge import alarm
 from sensors import simulator
 from sync.message import MessageClass
@@ -45,36 +45,27 @@ class _NotingInbox(queue.SimpleQueue[Any]):
             self.connected.set()
 
 
-class _Hand:
-    """Presses the button and waits for the proof."""
-
-    def __init__(self) -> None:
-        self.inbox = _NotingInbox()
-        self.pins = simulator.simulated_factory()
-
-    def press(self) -> int:
-        """One press; returns the nanoseconds from the pin's edge to the PUBACK."""
-        self.inbox.delivered.clear()
-        began_ns = time.monotonic_ns()
-        self.pins.drive(PANIC_PIN, simulator.Level.LOW)
-        if not self.inbox.delivered.wait(ANSWER_S):
-            raise TimeoutError(f"A press was not delivered within {ANSWER_S:g} s.")
-        time.sleep(0.01)
-        self.pins.drive(PANIC_PIN, simulator.Level.FLOAT)
-        return self.inbox.delivered_ns - began_ns
-
-
 def main() -> None:
-    hand, stop = _Hand(), threading.Event()
+    finger, inbox, stop = Finger(), _NotingInbox(), threading.Event()
+
+    def press() -> Took:
+        inbox.delivered.clear()
+        finger.press()
+        if not inbox.delivered.wait(ANSWER_S):
+            raise TimeoutError(f"A press was not delivered within {ANSWER_S:g} s.")
+        took_ns = inbox.delivered_ns - finger.edge_ns
+        finger.release()
+        return Took(took_ns, took_ns)
+
     with contextlib.ExitStack() as stack:
-        stack.enter_context(patch.object(alarm, "Inbox", lambda: hand.inbox))
-        stack.enter_context(patch.object(simulator, "simulated_factory", lambda: hand.pins))
+        stack.enter_context(patch.object(alarm, "Inbox", lambda: inbox))
+        stack.enter_context(patch.object(simulator, "simulated_factory", lambda: finger.pins))
         node = threading.Thread(target=_run, args=(stop,), name="node")
         node.start()
         stack.callback(node.join)
         stack.callback(stop.set)
-        wait_until(hand.inbox.connected.is_set, "The node's connection to the broker")
-        serve(hand.press)
+        wait_until(inbox.connected.is_set, "The node's connection to the broker")
+        serve(press)
 
 
 def _run(stop: threading.Event) -> None:

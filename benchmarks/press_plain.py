@@ -1,8 +1,8 @@
 """The plain side of the press: a row, synced to the disk, then a publish with QoS 1 and its answer.
 
 Run as ``python -m benchmarks.press_plain FILE PORT TOPIC``. It is the shortest script that loses no press:
-sqlite3 in WAL mode with synchronous=FULL, paho's own thread, and the row deleted once the broker has
-answered.
+gpiozero's Button on the same simulated pin, sqlite3 in WAL mode with synchronous=FULL, paho's own thread, and
+the row deleted once the broker has answered.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+import gpiozero
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.presser import ANSWER_S, serve
+from benchmarks.place import PANIC_PIN
+from benchmarks.presser import ANSWER_S, Finger, Took, serve
 
 EVENT = {
     "kind": "panic",
@@ -43,7 +45,9 @@ def main() -> None:
     if not connected.wait(ANSWER_S):
         raise TimeoutError("The broker does not answer.")
 
-    def press() -> int:
+    finger, took = Finger(), []
+
+    def pressed() -> None:
         began_ns = time.monotonic_ns()
         event = EVENT | {"id": str(uuid.uuid4()), "time": datetime.now(UTC).isoformat()}
         payload = json.dumps(event, ensure_ascii=False)
@@ -51,14 +55,21 @@ def main() -> None:
             key = database.execute("INSERT INTO outbox (payload) VALUES (?)", (payload,)).lastrowid
         sent = client.publish(topic, payload, qos=1)
         sent.wait_for_publish(ANSWER_S)
-        took_ns = time.monotonic_ns() - began_ns
-        if not sent.is_published():
-            raise TimeoutError(f"A publish was not answered within {ANSWER_S:g} s.")
-        with database:
-            database.execute("DELETE FROM outbox WHERE id = ?", (key,))
-        return took_ns
+        answered_ns = time.monotonic_ns()
+        if sent.is_published():
+            took.append(Took(answered_ns - finger.edge_ns, answered_ns - began_ns))
+            with database:
+                database.execute("DELETE FROM outbox WHERE id = ?", (key,))
 
+    def press() -> Took:
+        finger.press()
+        finger.release()
+        return took.pop()
+
+    button = gpiozero.Button(PANIC_PIN, pin_factory=finger.pins)
+    button.when_pressed = pressed
     serve(press)
+    button.close()
     client.disconnect()
     client.loop_stop()
 
