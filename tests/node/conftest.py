@@ -39,6 +39,7 @@ longitude = 106.69
 [storage]
 directory = "{folder}/data"
 runtime_directory = "{folder}/run"
+min_free_mb = 1
 
 [gpio]
 pin_factory = "mock"

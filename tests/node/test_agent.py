@@ -409,7 +409,7 @@ def test_a_disk_that_fills_up_is_told_and_a_press_still_goes(make_bench, small_d
     (small_disk / "data" / "ballast").unlink()
     bench.run(15)
     assert [row.held for row in bench.rows("panic")] == [False]
-    assert "unwritable" not in {fault.code for fault in bench.agent.status().faults}
+    assert "unwritable" not in {fault.code: fault.text for fault in bench.agent.status().faults}
 
 
 def test_a_disk_that_is_read_only_from_the_start_is_told_and_a_press_still_goes(make_bench, small_disk):
