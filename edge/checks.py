@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from edge.errors import ConfigProblem
+from edge.events import AlertKind, Status
 from edge.settings import settings_of, under
 from models.manifest import load_manifest
 from sensors.adc import CHANNELS
@@ -25,6 +26,9 @@ SPI_PINS: Final = {8: "CE0", 9: "MISO", 10: "MOSI", 11: "SCLK"}
 
 SPI_SPARE: Final = 7
 """CE1: with SPI switched on the kernel holds it too, unless the overlay says that there is one chip only."""
+
+_MOST_BYTES: Final = 6000
+"""Of texts in an alert: with the rest it stays below 8 KB, which every broker lets through."""
 
 GPIO_PINS: Final = range(2, 28)
 """The GPIO pins on the 40-pin header that are free to use (BCM numbers)."""
@@ -90,6 +94,8 @@ def cross_problems(config: NodeConfig, bad: AbstractSet[str]) -> list[ConfigProb
         *_brokers(config),
         *_labels(config),
         *_warnings(config),
+        *_simulated(config),
+        *_sizes(config),
     ]
     return [problem for problem in found if not _is_about(problem.path, bad)]
 
@@ -97,6 +103,26 @@ def cross_problems(config: NodeConfig, bad: AbstractSet[str]) -> list[ConfigProb
 def _is_about(path: str, bad: AbstractSet[str]) -> bool:
     """Whether a path, or something that it is a part of, was refused already."""
     return any(path == known or path.startswith((f"{known}.", f"{known}[")) for known in bad if known)
+
+
+def _simulated(config: NodeConfig) -> Iterator[ConfigProblem]:
+    if config.gpio.pin_factory == "mock" and config.node.status is Status.ACTUAL:
+        remedy = "No button and no detector is real with this; take it away on a node, or set status to Test."
+        yield ConfigProblem(path="gpio.pin_factory", value="mock", remedy=remedy, warning=True)
+
+
+def _sizes(config: NodeConfig) -> Iterator[ConfigProblem]:
+    """An alert has to fit the packets of any broker, with all that is sent along."""
+    for kind in AlertKind:
+        contacts = "".join(
+            f"{entry.name}{entry.phone}{entry.role}" for entry in config.site.contacts.get(kind, ())
+        )
+        size = len("".join((config.node.place * 3, *config.site.steps.get(kind, ()), contacts)).encode())
+        if size > _MOST_BYTES:
+            remedy = (
+                f"Place, steps and contacts of a {kind} alert have {size} bytes; keep within {_MOST_BYTES}."
+            )
+            yield ConfigProblem(path="node", remedy=remedy)
 
 
 def _pins(config: NodeConfig, bad: AbstractSet[str]) -> Iterator[ConfigProblem]:

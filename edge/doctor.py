@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from models.errors import ModelsError
 from models.manifest import load_manifest
 from models.report import FileState, describe
 from sensors.errors import CameraError, SensorsError
-from sensors.readings import State
+from sensors.readings import Source, State
 from sync.clock import ClockQuality, SystemClock
 from sync.dial import Stopping, Waiter
 from sync.errors import SyncError
@@ -100,7 +101,15 @@ def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
 
 def _fresh(directory: Path) -> Snapshot | None:
     found = read_snapshot(directory)
-    return found if found and time.monotonic_ns() - found.at_ns < FRESH_NS else None
+    if found is None or time.monotonic_ns() - found.at_ns > FRESH_NS:
+        return None
+    try:
+        os.kill(found.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # it is there, and another user's
+        pass
+    return found
 
 
 def _node(patient: Patient) -> Iterator[Finding]:
@@ -115,7 +124,39 @@ def _node(patient: Patient) -> Iterator[Finding]:
             component_phrase(fault.component, Language.VI),
             component_phrase(fault.component, Language.EN),
         )
-        yield Finding(level=Level.BAD, area=area, text=f"{fault.device}: {fault.text or fault.code}")
+        text = f"{fault.device}: {fault.text or fault.code}"
+        yield Finding(level=Level.BAD, area=area, text=text, remedy=_remedy(patient, fault.component))
+
+
+def _remedy(patient: Patient, component: str) -> str:
+    """What to do about a part that does not work, in the words of the guides."""
+    match component:
+        case "uplink":
+            return patient.say(
+                "Kiểm tra bộ định tuyến, SIM và địa chỉ máy chủ; rồi hỏi người quản lý máy chủ của xã.",
+                "Check the router, the SIM and the broker's address; then ask who keeps the broker.",
+            )
+        case "storage":
+            return patient.say(
+                "Giải phóng thẻ nhớ hoặc thay thẻ mới.",
+                "Make room on the card, or replace it.",
+            )
+        case Source.CAMERA | "vision" | "detector":
+            return patient.say(
+                "Kiểm tra cáp camera, rồi: sudo systemctl restart tuquan-vision",
+                "Check the camera's cable, then: sudo systemctl restart tuquan-vision",
+            )
+        case "clock":
+            return "sudo timedatectl set-ntp true"
+        case "gpio":
+            return patient.say(
+                "Xóa pin_factory trong tệp cấu hình.", "Take pin_factory out of the configuration."
+            )
+        case _:
+            return patient.say(
+                "Kiểm tra dây và nguồn của bộ phận này theo docs/vi/phan-cung.md.",
+                "Check this part's wires and power as hardware.md shows.",
+            )
 
 
 def _devices(patient: Patient) -> Iterator[Finding]:
@@ -128,7 +169,9 @@ def _devices(patient: Patient) -> Iterator[Finding]:
             component_phrase(entry.component, Language.VI),
             component_phrase(entry.component, Language.EN),
         )
-        yield Finding(level=level, area=area, text=f"{entry.device}: {phrase(entry.state, patient.language)}")
+        text = f"{entry.device}: {phrase(entry.state, patient.language)}"
+        remedy = _remedy(patient, entry.component) if level is Level.BAD else ""
+        yield Finding(level=level, area=area, text=text, remedy=remedy)
 
 
 def _try_devices(patient: Patient) -> Iterator[Finding]:
@@ -142,7 +185,7 @@ def _try_devices(patient: Patient) -> Iterator[Finding]:
             try:
                 stack.callback(opener(lambda _: None, pin_factory=factory).close)
             except SensorsError as error:
-                yield Finding(level=Level.BAD, area=area, text=str(error))
+                yield Finding(level=Level.BAD, area=area, text=str(error), remedy=_remedy(patient, source))
             else:
                 opens = patient.say("mở được", "it opens")
                 yield Finding(level=Level.GOOD, area=area, text=f"{name}: {opens}")
@@ -156,7 +199,8 @@ def _camera(patient: Patient) -> Iterator[Finding]:
     elif now is not None and now.vision is not None:
         seen = f"{settings.name}: {now.vision.frames_per_second:g} fps"
         good = now.vision.camera == State.NORMAL
-        yield Finding(level=Level.GOOD if good else Level.BAD, area=_CAMERA, text=seen)
+        remedy = "" if good else _remedy(patient, Source.CAMERA)
+        yield Finding(level=Level.GOOD if good else Level.BAD, area=_CAMERA, text=seen, remedy=remedy)
     else:
         yield _try_camera(patient)
 
@@ -172,7 +216,8 @@ def _try_camera(patient: Patient) -> Finding:
         finally:
             camera.close()
     except CameraError as error:
-        return Finding(level=Level.BAD, area=_CAMERA, text=str(error))
+        remedy = _remedy(patient, Source.CAMERA)
+        return Finding(level=Level.BAD, area=_CAMERA, text=str(error), remedy=remedy)
     height, width = frame.image.shape[:2]
     return Finding(level=Level.GOOD, area=_CAMERA, text=f"{settings.name}: {width}x{height}")
 
@@ -184,7 +229,7 @@ def _model(patient: Patient) -> Iterator[Finding]:
     try:
         report = describe(load_manifest().spec(settings.model), settings.directory)
     except ModelsError as error:
-        yield Finding(level=Level.BAD, area=_MODEL, text=str(error))
+        yield Finding(level=Level.BAD, area=_MODEL, text=str(error), remedy="tuquan model info")
         return
     if report.state is not FileState.READY:
         remedy = f"sudo -u tuquan tuquan model fetch {settings.model} --directory {settings.directory}"
@@ -200,7 +245,7 @@ def _model(patient: Patient) -> Iterator[Finding]:
 def _storage(patient: Patient) -> Iterator[Finding]:
     settings = patient.config.storage
     for directory in (settings.directory, settings.runtime_directory):
-        if not _is_writable(directory):
+        if not (_is_writable(directory) and _takes_a_write(directory)):
             text = patient.say(f"Không ghi được vào {directory}.", f"{directory} cannot be written.")
             remedy = f"sudo install -d -o tuquan -g tuquan {directory}"
             yield Finding(level=Level.BAD, area=_STORAGE, text=text, remedy=remedy)
@@ -235,6 +280,18 @@ def _is_writable(directory: Path) -> bool:
     return os.access(directory, os.W_OK | os.X_OK)
 
 
+def _takes_a_write(directory: Path) -> bool:
+    """Whether a file can really be written there: a mount may be read-only, a card dead."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError:
+        return False
+    return True
+
+
 def _secrets(patient: Patient) -> Iterator[Finding]:
     for broker in patient.config.broker:
         for path in (broker.password_file, broker.key_file):
@@ -243,7 +300,9 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             try:
                 mode = path.stat().st_mode
             except OSError as error:
-                yield Finding(level=Level.BAD, area=_SECRETS, text=f"{path}: {error.strerror}")
+                remedy = patient.say("Làm như docs/install.md, mục 4.", "Put it there: docs/install.md, 4.")
+                text = f"{path}: {error.strerror}"
+                yield Finding(level=Level.BAD, area=_SECRETS, text=text, remedy=remedy)
                 continue
             if mode & 0o077:
                 text = patient.say(f"Người khác đọc được {path}.", f"Others may read {path}.")
@@ -265,7 +324,8 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
             if problem
             else patient.say(f"{broker.name}: đã kết nối.", f"{broker.name}: it lets us in.")
         )
-        yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text)
+        remedy = _remedy(patient, "uplink") if problem else ""
+        yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text, remedy=remedy)
 
 
 def _try_broker(broker: BrokerSettings, as_client: str) -> str:

@@ -36,4 +36,4 @@ NOT EVERYTHING WILL BE TESTED. These Debian packages are missing, and tests that
 To run them too:  sudo apt install ${missing[*]}
 ================================================================================================
 TEXT
-exit 0
+[ -z "${TUQUAN_REQUIRE_TOOLS:-}" ]  # CI sets it: a green run without the real parts would prove nothing

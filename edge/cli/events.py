@@ -34,9 +34,16 @@ def command(config: Path, limit: int, language: Language, *, as_json: bool) -> N
     A running node is not disturbed.
     """
     from edge.config import load  # noqa: PLC0415 - quick --help
+    from edge.snapshot import read_snapshot  # noqa: PLC0415
     from sync.history import delivered, waiting  # noqa: PLC0415
 
-    path = load(config).storage.outbox.path
+    settings = load(config).storage
+    path = settings.outbox.path
+    now = read_snapshot(settings.runtime_directory)
+    if now is not None and now.held:
+        held = f"{now.held} tin chỉ có trong bộ nhớ: thẻ không ghi được."
+        said = f"{now.held} held in memory only: the disk refuses them."
+        click.echo(held if language is Language.VI else said, err=True)
     for row in reversed(waiting(path, limit)):
         _show(row.wall_us, row.topic, row.subject, None, language, as_json=as_json)
     for gone in delivered(path, limit):

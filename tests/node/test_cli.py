@@ -324,3 +324,38 @@ def test_events_without_an_outbox_says_so(config, bench):
     done = tuquan("events", "--config", config)
     assert done.returncode == 2
     assert list(bench.config.storage.directory.glob("outbox.db")) == []
+
+
+def test_doctor_has_a_remedy_for_everything_that_is_wrong(bench, config, tmp_path):
+    """A camera that is not there, a model that is missing: each finding says what to do."""
+    text = config.read_text(encoding="utf-8") + f'[camera]\nsource = "file:{tmp_path}/none.mp4"\n'
+    text += f'[detector]\ndirectory = "{tmp_path}"\n'
+    config.write_text(text, encoding="utf-8")
+    done = tuquan("doctor", "--config", config, "--lang", "en", "--json")
+    findings = [json.loads(line) for line in done.stdout.splitlines()]
+    bad = [entry for entry in findings if entry["level"] == "bad"]
+    assert {"Camera", "Model", "Broker", "Node"} <= {entry["area"] for entry in bad}
+    assert [entry for entry in bad if not entry["remedy"]] == []
+
+
+def test_doctor_passes_on_what_a_running_node_complains_of(bench, config):
+    """The faults of the node itself are findings with their remedies."""
+    bench.run(20)
+    done = tuquan("doctor", "--config", config, "--lang", "en", "--json")
+    findings = [json.loads(line) for line in done.stdout.splitlines()]
+    (fault,) = [entry for entry in findings if entry["text"].startswith("uplink:")]
+    assert "router" in fault["remedy"]
+
+
+def test_check_warns_of_simulated_pins_and_refuses_alerts_too_long_for_a_broker(config):
+    """Pins that are none are worth a warning in service; texts that no packet holds are a problem."""
+    done = tuquan("check", config)
+    assert done.returncode == 0
+    assert "gpio.pin_factory" in done.stdout
+    steps = ", ".join(['"' + "x" * 450 + '"'] * 18)
+    config.write_text(
+        f"{config.read_text(encoding='utf-8')}\n[node.steps]\npanic = [{steps}]\n", encoding="utf-8"
+    )
+    done = tuquan("check", config)
+    assert done.returncode == 2
+    assert "bytes" in done.stderr
