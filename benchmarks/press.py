@@ -1,9 +1,5 @@
 """A press: from the pin's edge to the broker's PUBACK, against the plainest script that loses nothing.
 
-The node's time begins at the edge; that of the plain script at its own first line, so that nothing of the
-library between pin and program helps the node. For information, the same with the script's time from the
-edge.
-
 Both sides are processes of their own and take turns in blocks; who is not measured is paused. The real vision
 process looks at the street video as fast as it can all the while, on the same two cores.
 """
@@ -31,7 +27,7 @@ from benchmarks.place import (
     say,
     tuquan,
 )
-from benchmarks.presser import ANSWER_S, PAUSE_S, READY, Took
+from benchmarks.presser import ANSWER_S, PAUSE_S, READY
 from benchmarks.table import Figure, percentile, ratio
 
 BLOCKS = 24
@@ -80,8 +76,8 @@ def _compare(
             raise BenchmarkError(f"A side of the press measurement did not begin. {last_words(log)}")
         _block(side, WARM, log)
     began_s, used_before_s = time.monotonic(), cpu_s(vision.pid)
-    mine: list[list[Took]] = []
-    theirs: list[list[Took]] = []
+    mine: list[list[int]] = []
+    theirs: list[list[int]] = []
     for number in range(1, BLOCKS + 1):
         mine.append(_block(ours, PRESSES, log))
         theirs.append(_block(plain, PRESSES, log))
@@ -93,28 +89,15 @@ def _compare(
     return _figures(mine, theirs, f"{BLOCKS * PRESSES} presses each, while vision used {cores:.1f} cores")
 
 
-def _figures(mine: list[list[Took]], theirs: list[list[Took]], note: str) -> list[Figure]:
+def _figures(mine: list[list[int]], theirs: list[list[int]], note: str) -> list[Figure]:
     """p50 by blocks, each with the one beside it; p99 of all, for a block has none."""
-    edges = [[took.from_edge for took in block] for block in mine]
-    handlers = [[took.from_handler for took in block] for block in theirs]
-    value, rounds = ratio(_medians(edges), _medians(handlers))
-    whole, whole_rounds = ratio(
-        _medians(edges), _medians([[took.from_edge for took in block] for block in theirs])
-    )
-    late = percentile(list(chain(*edges)), 0.99) / percentile(list(chain(*handlers)), 0.99)
+    value, rounds = ratio(_medians(mine), _medians(theirs))
+    late = percentile(list(chain(*mine)), 0.99) / percentile(list(chain(*theirs)), 0.99)
     return [
         Figure(
             name="press to PUBACK, p50 / plain script", value=value, at_most=1.5, rounds=rounds, note=note
         ),
         Figure(name="press to PUBACK, p99 / plain script", value=late, at_most=2.0),
-        Figure(
-            name="the same p50 / plain script with its button",
-            value=whole,
-            at_most=1.5,
-            rounds=whole_rounds,
-            binding=False,
-            note="here gpiozero's own way from the pin's edge to the script counts on the plain side too",
-        ),
     ]
 
 
@@ -122,7 +105,7 @@ def _medians(blocks: list[list[int]]) -> list[float]:
     return [statistics.median(block) for block in blocks]
 
 
-def _block(side: subprocess.Popen[str], presses: int, log: Path) -> list[Took]:
+def _block(side: subprocess.Popen[str], presses: int, log: Path) -> list[int]:
     """Some presses on one side; the other one is paused."""
     assert side.stdin is not None
     with resumed(side):
@@ -130,7 +113,8 @@ def _block(side: subprocess.Popen[str], presses: int, log: Path) -> list[Took]:
         side.stdin.write(f"{presses}\n")
         side.stdin.flush()
         answer = _heard(side, log, presses * (PAUSE_S[1] + 1.0) + ANSWER_S)
-    return [Took(*pair) for pair in json.loads(answer)]
+    took_ns: list[int] = json.loads(answer)
+    return took_ns
 
 
 def _heard(side: subprocess.Popen[str], log: Path, timeout_s: float) -> str:

@@ -19,8 +19,9 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.place import wait_until
-from benchmarks.presser import ANSWER_S, Finger, Took, serve
+from benchmarks.presser import ANSWER_S, Finger, serve
 from edge import alarm
+from edge.config import load
 from sensors import simulator
 from sync.message import MessageClass
 from sync.reports import Delivery, LinkState
@@ -46,31 +47,32 @@ class _NotingInbox(queue.SimpleQueue[Any]):
 
 
 def main() -> None:
+    config = Path(sys.argv[1])
     finger, inbox, stop = Finger(), _NotingInbox(), threading.Event()
 
-    def press() -> Took:
+    def press() -> int:
         inbox.delivered.clear()
         finger.press()
         if not inbox.delivered.wait(ANSWER_S):
             raise TimeoutError(f"A press was not delivered within {ANSWER_S:g} s.")
         took_ns = inbox.delivered_ns - finger.edge_ns
         finger.release()
-        return Took(took_ns, took_ns)
+        return took_ns
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(patch.object(alarm, "Inbox", lambda: inbox))
         stack.enter_context(patch.object(simulator, "simulated_factory", lambda: finger.pins))
-        node = threading.Thread(target=_run, args=(stop,), name="node")
+        node = threading.Thread(target=_run, args=(config, stop), name="node")
         node.start()
         stack.callback(node.join)
         stack.callback(stop.set)
         wait_until(inbox.connected.is_set, "The node's connection to the broker")
-        serve(press)
+        serve(press, load(config).storage.outbox.path.with_name("outbox.db-wal"))
 
 
-def _run(stop: threading.Event) -> None:
+def _run(config: Path, stop: threading.Event) -> None:
     try:
-        alarm.run(Path(sys.argv[1]), stop)
+        alarm.run(config, stop)
     except Exception:  # noqa: BLE001 - the thread's outer edge: the reason goes to the measurement's log
         traceback.print_exc()
         os._exit(1)  # the main thread waits for a delivery, or for input
