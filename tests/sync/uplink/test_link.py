@@ -10,7 +10,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sync.dial import Dialler, LinkError, Stopping, Stream, Waiter, spell
-from sync.link import Connector, Letter
+from sync.link import MAX_PACKET_BYTES, Connector, Letter
 from sync.settings import BrokerSettings
 
 
@@ -158,20 +158,21 @@ def test_silence_about_terms_means_no_limit(scripted, connect):
 
 @pytest.mark.mosquitto
 def test_messages_of_a_subscription_arrive_with_their_properties(broker, connect, waiter):
-    """What is subscribed comes down; a message of any size is complete."""
+    """What is subscribed comes down complete; what is larger than we take stays at the broker."""
     sender, _ = connect(broker.port, "sender")
     link, _ = connect(broker.port)
     link.subscribe(("down/#",))
     link.flush()
     turn_until(waiter, link, lambda: link.acks is not None and "SUBSCRIBE" in broker.log)
-    sender.publish("down/here", b"x" * 300_000, expiry_s=60)
+    sender.publish("down/flood", b"x" * (MAX_PACKET_BYTES + 1))
+    sender.publish("down/here", b"x" * 60_000, expiry_s=60)
     sender.flush()
     deadline = time.monotonic() + 5
     while not link.arrivals and time.monotonic() < deadline:
         sender.turn(waiter.wait(0.01, sender.stream, writing=sender.wants_write))
         link.turn(waiter.wait(0.01, link.stream, writing=link.wants_write))
     (arrival,) = link.arrivals
-    assert (arrival.topic, len(arrival.payload)) == ("down/here", 300_000)
+    assert (arrival.topic, len(arrival.payload)) == ("down/here", 60_000)
     assert 50 <= arrival.properties["MessageExpiryInterval"] <= 60
 
 
