@@ -22,7 +22,7 @@ from edge.faults import SECOND_NS, LinkWatch, storage_problem
 from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
-from edge.parts import Parts, Sensor
+from edge.parts import Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
 from edge.receipts import Receipt, ReceiptState
 from edge.snapshot import Snapshot, VisionReport, write_snapshot
@@ -33,8 +33,7 @@ from sensors.readings import Reading, Source, State
 from sync.clock import ClockQuality
 from sync.errors import SyncError
 from sync.message import Message, MessageClass
-from sync.reports import Delivery, LinkState, Proof, Report
-from sync.uplink import Arrival, Uplink
+from sync.reports import Arrival, Delivery, LinkState, Proof, Report
 
 _log = logging.getLogger(__name__)
 
@@ -58,12 +57,11 @@ class Agent:
         clock_ns: The monotonic clock, in nanoseconds.
 
     Attributes:
-        uplink: Where stored messages leave; set before `run`, for the two need each other.
+        uplink: Where stored messages leave; nowhere, until the uplink is there.
     """
 
-    uplink: Uplink
-
     def __init__(self, parts: Parts, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self.uplink: Way = Nowhere()
         self._parts = parts
         self._clock_ns = clock_ns
         self._incidents = Incidents()
@@ -85,7 +83,6 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; no error of a single step ends the loop."""
-        self.start()
         while not stop.is_set():
             self._careful_step()
 

@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent import Agent
+from edge.agent import TICK_S, Agent
 from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
-from edge.parts import Inbox, Parts, Sensor
+from edge.parts import Inbox, Parts, Sensor, Way
 from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
 from sensors.button import PanicButton
@@ -33,10 +33,12 @@ from sensors.tamper import TamperLoop
 from sync.clock import SystemClock
 from sync.errors import SyncError
 from sync.outbox import Outbox
-from sync.uplink import Uplink
 from sync.wake import WakeListener
 
 _log = logging.getLogger(__name__)
+
+FIRST_STEPS = 2
+"""Steps before the way out is opened: a button that is held at the start counts after 50 ms."""
 
 _LAMPS = ("pressed", "sent", "received", "seen", "fault", "rgb")
 _REOPENED = frozenset({Source.PANIC_BUTTON, Source.SMOKE_DETECTOR})
@@ -60,8 +62,12 @@ def run(config_path: Path, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         for directory in (config.storage.directory, config.storage.runtime_directory):
             _claim(directory, stack, broken)
-        agent, sensors = _build(config, notifier, stack, broken)
+        agent, sensors, parts = _build(config, notifier, stack, broken)
+        agent.start()
+        for _ in range(FIRST_STEPS):
+            agent.step(TICK_S)
         notifier.ready("watching")
+        agent.uplink = _open_uplink(config, agent, parts, stack)
         agent.run(stop)
         notifier.stopping()
         agent.leave(sensors.close)
@@ -91,7 +97,7 @@ def _claim(directory: Path, stack: contextlib.ExitStack, broken: list[Fault]) ->
 
 def _build(
     config: NodeConfig, notifier: Notifier, stack: contextlib.ExitStack, broken: list[Fault]
-) -> tuple[Agent, contextlib.ExitStack]:
+) -> tuple[Agent, contextlib.ExitStack, Parts]:
     """Make every part: the sensors first, so that a press is heard while the outbox file is still checked."""
     clock, inbox = SystemClock(), Inbox()
     factory = pin_factory(config, stack)
@@ -131,11 +137,12 @@ def _build(
         runtime_directory=config.storage.runtime_directory,
         storage_directory=config.storage.directory,
     )
-    return _with_uplink(config, parts, stack), sensors
+    return Agent(parts), sensors, parts
 
 
-def _with_uplink(config: NodeConfig, parts: Parts, stack: contextlib.ExitStack) -> Agent:
-    agent = Agent(parts)
+def _open_uplink(config: NodeConfig, agent: Agent, parts: Parts, stack: contextlib.ExitStack) -> Way:
+    from sync.uplink import Uplink  # noqa: PLC0415 - a press is stored before anything is loaded to send it
+
     uplink = Uplink(
         config.uplink,
         config.broker,
@@ -148,10 +155,9 @@ def _with_uplink(config: NodeConfig, parts: Parts, stack: contextlib.ExitStack) 
         emit=parts.inbox.put,
         subscriptions=(f"{config.site.base_topic}/receipt",),
     )
-    agent.uplink = uplink
     uplink.start()
     stack.callback(uplink.stop)
-    return agent
+    return uplink
 
 
 def _open_wake(path: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> WakeListener | None:

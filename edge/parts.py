@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from edge.events import Fault
 from edge.sd_notify import Watchdog
@@ -34,6 +36,47 @@ class Sensor(Protocol):
     def state(self) -> State: ...  # noqa: D102
 
     def poll(self) -> None: ...  # noqa: D102
+
+
+class Way(Protocol):
+    """What the agent needs of the uplink (`sync.uplink.Uplink`, whose words these are)."""
+
+    @property
+    def alive_ns(self) -> int: ...  # noqa: D102
+
+    def wake(self) -> None: ...  # noqa: D102
+
+    def refresh_birth(self) -> None: ...  # noqa: D102
+
+    def publish_health(self, document: Mapping[str, object]) -> None: ...  # noqa: D102
+
+    def receipted(self, message_id: UUID) -> None: ...  # noqa: D102
+
+    def stop(self) -> None: ...  # noqa: D102
+
+
+class Nowhere:
+    """The way out before there is one: what is stored waits, and is found by the uplink when it comes."""
+
+    @property
+    def alive_ns(self) -> int:
+        """Now: there is nothing that could hang."""
+        return time.monotonic_ns()
+
+    def wake(self) -> None:
+        """Nobody to wake."""
+
+    def refresh_birth(self) -> None:
+        """Told at the first connection anyway."""
+
+    def publish_health(self, document: Mapping[str, object]) -> None:
+        """Health is of the moment."""
+
+    def receipted(self, message_id: UUID) -> None:
+        """Nothing was sent."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 
 from sync import tls
 from sync.dial import Dialler, LinkError, Ready, Stream, Waiter
+from sync.reports import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,21 +42,6 @@ class Terms:
 
     receive_maximum: int
     maximum_packet: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message that came down to the node.
-
-    Attributes:
-        topic: where it was published.
-        payload: its bytes, unchecked.
-        properties: MQTT 5 properties by their names in the standard; CorrelationData in hexadecimal.
-    """
-
-    topic: str
-    payload: bytes
-    properties: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,10 @@
-"""What the uplink tells others: proof of delivery, and how the connection is."""
+"""What the uplink tells others: proof of delivery, how the connection is, and what came down."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-from sync.link import Arrival
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -56,6 +54,21 @@ class LinkState:
     broker: str
     reason: str
     since_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message that came down to the node.
+
+    Attributes:
+        topic: where it was published.
+        payload: its bytes, unchecked.
+        properties: MQTT 5 properties by their names in the standard; CorrelationData in hexadecimal.
+    """
+
+    topic: str
+    payload: bytes
+    properties: dict[str, Any]
 
 
 Report = Delivery | LinkState | Arrival

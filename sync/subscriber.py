@@ -12,7 +12,8 @@ from collections.abc import Callable
 from sync.backoff import Backoff
 from sync.dial import LinkError, Stopping, Waiter
 from sync.errors import SyncError
-from sync.link import Arrival, Connector, Link
+from sync.link import Connector, Link
+from sync.reports import Arrival
 from sync.settings import BrokerSettings
 
 KEEPALIVE_S = 12

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from sync.courier import Courier
 from sync.dial import LinkError, Stopping, Waiter
 from sync.errors import SyncError
-from sync.link import Arrival, Connector, Letter, Link
+from sync.link import Connector, Letter, Link
 from sync.message import MessageClass, Row
-from sync.reports import Delivery, LinkState, Proof, Report
+from sync.reports import Arrival, Delivery, LinkState, Proof, Report
 from sync.route import Route
 from sync.sending import SendQueue
 from sync.tls import TlsProblem

@@ -17,7 +17,7 @@ from edge.errors import EdgeError, EventError
 from edge.events import AlertKind, Language
 from edge.messages import ROOT
 from edge.received import Received, Seen, one_line, plain, read
-from sync.link import Arrival
+from sync.reports import Arrival
 from sync.settings import BrokerSettings
 from sync.subscriber import Subscriber
 

@@ -31,7 +31,7 @@ from edge.snapshot import Snapshot, read_snapshot
 from sensors.errors import SimulatorProblem
 from sensors.simulator import CALM, Remote
 from sync.history import delivered, waiting
-from sync.link import Arrival
+from sync.reports import Arrival
 from sync.settings import BrokerSettings
 from sync.subscriber import Subscriber
 

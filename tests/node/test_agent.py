@@ -18,9 +18,8 @@ from edge.snapshot import VisionReport, read_snapshot
 from edge.wire import encode
 from sensors.lamps import LampState
 from sensors.simulator import Level
-from sync.link import Arrival
 from sync.message import MessageClass
-from sync.reports import Delivery, LinkState, Proof
+from sync.reports import Arrival, Delivery, LinkState, Proof
 from sync.wake import send_wake
 
 FAULTS = ("fault", "stuck")
