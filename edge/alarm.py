@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent import TICK_S, Agent
+from edge.agent import Agent
 from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
@@ -36,9 +36,6 @@ from sync.outbox import Outbox
 from sync.wake import WakeListener
 
 _log = logging.getLogger(__name__)
-
-FIRST_STEPS = 2
-"""Steps before the way out is opened: a button that is held at the start counts after 50 ms."""
 
 _LAMPS = ("pressed", "sent", "received", "seen", "fault", "rgb")
 _REOPENED = frozenset({Source.PANIC_BUTTON, Source.SMOKE_DETECTOR})
@@ -64,8 +61,7 @@ def run(config_path: Path, stop: threading.Event) -> None:
             _claim(directory, stack, broken)
         agent, sensors, parts = _build(config, notifier, stack, broken)
         agent.start()
-        for _ in range(FIRST_STEPS):
-            agent.step(TICK_S)
+        agent.step(0.0)
         notifier.ready("watching")
         agent.uplink = _open_uplink(config, agent, parts, stack)
         agent.run(stop)

@@ -45,6 +45,8 @@ def command(ctx: click.Context, config: Path) -> None:
 @_CONFIG
 def alarm(config: Path) -> None:
     """The small process: buttons, detectors, lamps, outbox, uplink."""
+    # sqlite-utils brings numpy in where it is installed, only to store its types; the alarm process has none.
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     from edge.alarm import run  # noqa: PLC0415 - vision must not pay for it
 
     with _stop_on_signals() as stop:
