@@ -30,7 +30,7 @@ docs: $(VENV)/.dev  ## Generated documents are what the code says.
 documents: $(VENV)/.dev  ## Write the generated documents anew.
 	$(BIN)/python -m edge.describe
 
-bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run.
+bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (about five minutes on a quiet machine).
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 tools:  ## Install what the tests need and this machine lacks (as root), or say what will be skipped.

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -53,6 +54,8 @@ def run(config_path: Path, stop: threading.Event) -> None:
         ConfigError: The configuration cannot be used.
         AlreadyRunning: Another one works on the same directories.
     """
+    # Two threads hand a press on: by default the second waits up to 5 ms for the first to let go.
+    sys.setswitchinterval(0.0005)
     config = load(config_path)
     notifier = Notifier.from_environment()
     broken: list[Fault] = []

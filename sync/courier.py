@@ -193,6 +193,8 @@ class Courier:
         self._queue.sent(row)
         self._flights[mid] = _Flight(row, row.topic, len(payload), self.now_s())
         self._flying_bytes += len(payload)
+        if row.cls is MessageClass.LIFE_SAFETY:
+            self._link.flush()  # a press does not wait for the rest of the window to be written
 
     def _fits(self, topic: str, payload: bytes, what: str, row: Row | None = None) -> bool:
         # PUBLISH (MQTT 5.0, 3.3): 1 + up to 4 bytes of length, topic with 2, packet id 2, properties up to 6.
