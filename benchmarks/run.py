@@ -13,6 +13,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -81,4 +82,5 @@ def _write(file: Path, figures: Sequence[Figure]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # like Ctrl-C: end first what was started
     sys.exit(main())
