@@ -17,6 +17,7 @@ from models.detection import Box, Detection
 from models.detector import open_detector
 from models.errors import ModelMissing
 from models.scripted import ScriptedDetector
+from models.settings import DetectorSettings
 from sync.clock import SystemClock
 from sync.outbox import Outbox
 from sync.wake import WakeListener
@@ -129,8 +130,7 @@ def test_an_empty_street_is_no_alert(eyes, video):
 @pytest.mark.model
 def test_the_real_model_sees_the_cyclist_of_the_real_video(eyes, video, models):
     """With the real model the street video gives an intrusion alert."""
-    seen = eyes(f"file:{video}", detector=None, models=models)
-    seen.vision._opener = lambda: open_detector(seen.config.detector)
+    seen = eyes(f"file:{video}", detector=lambda: open_detector(DetectorSettings(directory=models)))
     assert wait(lambda: not seen.thread.is_alive(), 60)
     assert [alert["kind"] for alert in seen.alerts()].count("intrusion") == 1
 
