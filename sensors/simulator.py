@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gpiozero
 from gpiozero.mixins import SharedMixin
@@ -58,13 +58,15 @@ class SimulatedPin(MockPWMPin):  # type: ignore[misc] # gpiozero has no types
 
     def __init__(self, factory: "SimulatedFactory", info: Any) -> None:
         self._outside = Level.FLOAT
+        self._moving = threading.RLock()
         super().__init__(factory, info)
 
     def drive(self, level: Level) -> None:
         """Wire the pin to ground, to 3.3 V, or to nothing; edges are reported where a device listens."""
-        self._outside = level
-        if self._function == "input":
-            self._settle()
+        with self._moving:  # a hand may move it while a device is opened on it
+            self._outside = level
+            if self._function == "input":
+                self._settle()
 
     def _settle(self) -> None:
         """Take the level that the outside and the pull resistor make."""
@@ -84,8 +86,9 @@ class SimulatedPin(MockPWMPin):  # type: ignore[misc] # gpiozero has no types
             raise gpiozero.PinFixedPull(f"cannot set the pull of {self!r} to {value}")
         if value not in ("floating", "up", "down"):
             raise gpiozero.PinInvalidPull("pull must be floating, up, or down")
-        self._pull = value
-        self._settle()
+        with self._moving:
+            self._pull = value
+            self._settle()
 
     def _call_when_changed(self) -> None:
         # The mock's own method takes no arguments and stamps with the wall's monotonic clock.
@@ -183,6 +186,12 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc] # gpiozero has no typ
         super().__init__(pin_class=SimulatedPin)
         self.adc = SimulatedAdc(levels)
         self._simulated_clock_ns = clock_ns
+        self._finding = threading.Lock()
+
+    def pin(self, name: int | str) -> SimulatedPin:
+        """Return the one object that stands for a pin, also when two threads ask for it at once."""
+        with self._finding:
+            return cast("SimulatedPin", super().pin(name))
 
     def drive(self, pin: int, level: Level) -> None:
         """Wire a pin, whether or not a device is open on it."""

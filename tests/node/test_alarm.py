@@ -120,7 +120,6 @@ def test_a_runtime_directory_that_is_none_does_not_stop_the_button(node, bench):
 def test_two_alarm_processes_on_one_storage_are_one_too_many(node, bench, tmp_path):
     """The second is refused, even with a runtime directory of its own."""
     first = node()
-    first.until(lambda: first.faults() is not None and first.rows() is not None)
     first.press()
     other = tmp_path / "other.toml"
     text = (bench.folder / "node.toml").read_text(encoding="utf-8")

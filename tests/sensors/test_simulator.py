@@ -265,3 +265,29 @@ def test_what_a_remote_sends_is_the_documented_json(tmp_path):
             {"pin": 17, "level": "float"},
             {"adc": 1, "value": 0.5},
         ]
+
+
+def test_a_pin_that_two_threads_ask_for_at_once_is_one_pin(factory):
+    """A finger on a button that is just being opened moves the very pin that the button listens to."""
+    making, go = threading.Event(), threading.Event()
+    plain = factory.pin_class
+
+    class Slow(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, *args):
+            making.set()
+            go.wait(5)
+            super().__init__(*args)
+
+    factory.pin_class = Slow
+    asked = threading.Thread(target=factory.drive, args=(17, Level.LOW))
+    asked.start()
+    making.wait(5)
+    opened: list[Any] = []
+    opening = threading.Thread(target=lambda: opened.append(factory.pin(17)))
+    opening.start()
+    opening.join(0.1)
+    go.set()
+    asked.join()
+    opening.join()
+    opened[0].pull = "up"
+    assert opened[0].state == 0
