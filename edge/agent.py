@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from edge.errors import EventError
 from edge.events import ClassCounts, DeviceState, Fault, Health, NodeState, NodeStatus, Status
 from edge.faults import SECOND_NS, LinkWatch, storage_problem
 from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
@@ -24,16 +23,16 @@ from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
 from edge.parts import Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
-from edge.receipts import Receipt, ReceiptState
 from edge.snapshot import Snapshot, VisionReport, write_snapshot
 from edge.teller import class_counts
-from edge.wire import decode
 from sensors.lamps import LampState
 from sensors.readings import Reading, Source, State
 from sync.clock import ClockQuality
-from sync.errors import SyncError
+from sync.errors import SyncError, WireError
 from sync.message import Message, MessageClass
+from sync.receipt import Receipt, ReceiptState
 from sync.reports import Arrival, Delivery, LinkState, Proof, Report
+from sync.wire import decode
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +149,7 @@ class Agent:
         """The station's word for one of our messages: received, then seen."""
         try:
             receipt = Receipt.from_payload(arrival.payload)
-        except EventError as error:
+        except WireError as error:
             _log.warning("a receipt was left out: %s", error)
             return
         self.uplink.receipted(receipt.id)
@@ -244,7 +243,7 @@ class Agent:
     def _hear_vision(self, said: object, now_ns: int) -> None:
         try:
             self._vision = decode(VisionReport, said)
-        except EventError as error:
+        except WireError as error:
             _log.warning("the vision process said something odd: %s", error)
             return
         self._vision_ns = now_ns

@@ -3,8 +3,7 @@
 The tree::
 
     EdgeError
-    ├── ConfigError (also ValueError)   a node.toml that cannot be used; carries every problem found
-    └── EventError (also ValueError)    a document from the wire that is not what it says it is
+    └── ConfigError (also ValueError)   a node.toml that cannot be used; carries every problem found
 """
 
 from __future__ import annotations
@@ -24,10 +23,6 @@ _LOGIN: Final = re.compile(r"(?<=//)[^/\s]*@")
 
 class EdgeError(Exception):
     """Anything that ``edge`` raises on purpose."""
-
-
-class EventError(EdgeError, ValueError):
-    """A received document is not a valid alert, event, status or health report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

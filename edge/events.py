@@ -17,10 +17,10 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from edge.cap import Category, Certainty, MsgType, Severity, Status, Urgency
-from edge.errors import EventError
-from edge.wire import decode, encode, word
 from sensors.readings import State
 from sync.clock import ClockQuality
+from sync.errors import WireError
+from sync.wire import decode, encode, word
 
 __all__ = [
     "DETAILS",
@@ -261,7 +261,7 @@ class Alert:
     """One message about one incident: ``data`` of ``alert/{kind}``.
 
     Raises:
-        EventError: the details are not those of the kind.
+        WireError: the details are not those of the kind.
     """
 
     kind: AlertKind = field(metadata=word("What happened; also the last level of the topic."))
@@ -298,7 +298,7 @@ class Alert:
 
     def __post_init__(self) -> None:
         if not isinstance(self.details, DETAILS[self.kind]):
-            raise EventError(f"An alert of kind {self.kind} cannot carry {type(self.details).__name__}.")
+            raise WireError(f"An alert of kind {self.kind} cannot carry {type(self.details).__name__}.")
 
     def to_data(self) -> dict[str, object]:
         """JSON's own types, for ``data`` in the envelope."""
@@ -309,7 +309,7 @@ class Alert:
         """Read ``data`` of a received envelope; fields that are not known are ignored.
 
         Raises:
-            EventError: it is not a valid alert.
+            WireError: it is not a valid alert.
         """
         kind = decode(_Kind, data).kind
         raw = data.get("details") if isinstance(data, dict) else None
@@ -344,7 +344,7 @@ class SensorEvent:
         """Read ``data`` of a received envelope.
 
         Raises:
-            EventError: it is not a valid event.
+            WireError: it is not a valid event.
         """
         return decode(cls, data)
 
@@ -391,7 +391,7 @@ class NodeStatus:
         """Read ``data`` of a received envelope.
 
         Raises:
-            EventError: it is not a valid status.
+            WireError: it is not a valid status.
         """
         return decode(cls, data)
 
@@ -440,6 +440,6 @@ class Health:
         """Read ``data`` of a received envelope.
 
         Raises:
-            EventError: it is not a valid health report.
+            WireError: it is not a valid health report.
         """
         return decode(cls, data)

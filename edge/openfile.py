@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from edge.errors import EventError
 from edge.events import AlertKind
 from edge.incidents import Change, Phase
-from edge.wire import decode, encode, word
+from sync.errors import WireError
+from sync.wire import decode, encode, word
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class OpenFile:
             found = decode(_File, json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, EventError) as error:
+        except (OSError, ValueError, WireError) as error:
             _log.warning("the open incidents in %s cannot be read: %s", self._path, error)
             return []
         return [

@@ -7,35 +7,17 @@ trusted: what is not an alert is refused with a reason, and control characters n
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from edge.errors import EventError
 from edge.events import Alert, Language
-from edge.wire import decode, word
 from edge.words import show_time
 from sync.clock import ClockQuality
+from sync.envelope import Envelope, open_envelope
 
-MAX_PAYLOAD_BYTES = 65_536
 _KNOWN_IDS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """The CloudEvents attributes that a receiver goes by."""
-
-    specversion: str = field(metadata=word("CloudEvents version."))
-    id: UUID = field(metadata=word("Message id."))
-    source: str = field(metadata=word("Which node."))
-    time: str = field(metadata=word("When it happened."))
-    clock: ClockQuality = field(metadata=word("Whether that time can be trusted."))
-    bootid: UUID = field(metadata=word("Which start of the node's machine."))
-    seq: int = field(metadata=word("Its number in that boot.", ge=0))
-    delayed: bool = field(default=False, metadata=word("Whether it waited."))
-    delayms: int | None = field(default=None, metadata=word("How long it waited.", ge=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,25 +44,10 @@ def read(payload: bytes) -> Received:
     """Read an alert from the wire.
 
     Raises:
-        EventError: It is not one; the message says what is wrong with it.
+        WireError: It is not one; the message says what is wrong with it.
     """
     envelope, data = open_envelope(payload)
-    return Received(envelope=envelope, happened=_moment(envelope.time), alert=Alert.from_data(data))
-
-
-def open_envelope(payload: bytes) -> tuple[Envelope, object]:
-    """The envelope of any stored message of a node, and its data, unchecked.
-
-    Raises:
-        EventError: It is none.
-    """
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise EventError(f"It is larger than {MAX_PAYLOAD_BYTES} bytes.")
-    try:
-        raw = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise EventError(f"It is not JSON: {error}.") from None
-    return decode(Envelope, raw), raw.get("data")
+    return Received(envelope=envelope, happened=envelope.happened, alert=Alert.from_data(data))
 
 
 class Seen:
@@ -122,13 +89,3 @@ def one_line(received: Received, language: Language) -> str:
 def plain(text: str) -> str:
     """Text without control characters: what comes from the wire must not steer a terminal."""
     return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise EventError(f"time is {text[:40]!r}, not a time such as 2026-01-01T00:00:00.000Z.")
-    return moment.astimezone(UTC)

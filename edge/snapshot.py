@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.errors import EventError
 from edge.events import ClassCounts, DeviceState, Fault
-from edge.wire import decode, encode, word
+from sync.errors import WireError
+from sync.wire import decode, encode, word
 
 SNAPSHOT_FILE = "state.json"
 
@@ -66,5 +66,5 @@ def read_snapshot(directory: Path) -> Snapshot | None:
     """The last one that was written; None when there is none or it cannot be read."""
     try:
         return decode(Snapshot, json.loads((directory / SNAPSHOT_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, EventError):
+    except (OSError, ValueError, WireError):
         return None

@@ -22,7 +22,6 @@ from edge.openfile import OpenFile
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
-from edge.wire import encode
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.picture import Tensor
@@ -34,6 +33,7 @@ from sync.errors import SyncError
 from sync.message import Message
 from sync.outbox import Outbox
 from sync.wake import send_wake
+from sync.wire import encode
 
 _log = logging.getLogger(__name__)
 

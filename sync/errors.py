@@ -4,6 +4,7 @@ The tree::
 
     SyncError
     ├── MessageError (ValueError)            a message that no outbox may accept and no subscriber could read
+    ├── WireError (ValueError)               a document from the wire that is not what it says it is
     ├── WakeError (OSError)                  the wake-up socket cannot be opened
     ├── LinkError (ConnectionError)          no connection, or no longer (sync.dial)
     ├── Stopping                             whoever waits is asked to come to an end (sync.dial)
@@ -22,6 +23,10 @@ class SyncError(Exception):
 
 class MessageError(SyncError, ValueError):
     """The message itself is wrong: a topic with a wildcard, data that is not JSON, a field that is empty."""
+
+
+class WireError(SyncError, ValueError):
+    """A received document is not a valid alert, event, status, receipt or whatever else it claims to be."""
 
 
 class WakeError(SyncError, OSError):

@@ -13,10 +13,11 @@ from pathlib import Path
 import click
 
 from edge.cli.language import LANGUAGE
-from edge.errors import EdgeError, EventError
+from edge.errors import EdgeError
 from edge.events import AlertKind, Language
 from edge.messages import ROOT
 from edge.received import Received, Seen, one_line, plain, read
+from sync.errors import WireError
 from sync.reports import Arrival
 from sync.settings import BrokerSettings
 from sync.subscriber import Subscriber
@@ -116,7 +117,7 @@ class _View:
     def show(self, arrival: Arrival) -> None:
         try:
             received = read(arrival.payload)
-        except EventError as error:
+        except WireError as error:
             click.echo(plain(f"tuquan: a message on {arrival.topic} was left out: {error}"), err=True)
             return
         if self._seen.is_new(received.envelope.id) and self._left != 0:

@@ -24,12 +24,14 @@ from uuid import UUID
 
 from edge.demo.broker import Mosquitto, Program
 from edge.demo.cable import Cable
-from edge.errors import EdgeError, EventError
+from edge.errors import EdgeError
 from edge.messages import ROOT
-from edge.received import Received, Seen, open_envelope, read
+from edge.received import Received, Seen, read
 from edge.snapshot import Snapshot, read_snapshot
 from sensors.errors import SimulatorProblem
 from sensors.simulator import CALM, Remote
+from sync.envelope import open_envelope
+from sync.errors import WireError
 from sync.history import delivered, waiting
 from sync.reports import Arrival
 from sync.settings import BrokerSettings
@@ -309,7 +311,7 @@ class World:
         try:
             envelope, _ = open_envelope(arrival.payload)
             received = read(arrival.payload) if "/alert/" in arrival.topic else None
-        except EventError as error:
+        except WireError as error:
             self.refused.append(f"{arrival.topic}: {error}")
             return
         if not self._seen.is_new(envelope.id):

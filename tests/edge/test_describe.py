@@ -21,11 +21,11 @@ from edge.describe.pins import HEADER, pin_table
 from edge.describe.reference import reference
 from edge.describe.schemas import schemas
 from edge.describe.sections import EXAMPLES, VIETNAMESE, sections
-from edge.errors import EventError
 from edge.events import Alert, AlertKind, Health, NodeStatus, SensorEvent, Status
 from edge.messages import SCHEMAS, cancelled, ended, schema_of, to_message
 from edge.settings import settings_of
 from edge.tomlfile import toml_value
+from sync.errors import WireError
 
 unhurried = hypothesis_settings(deadline=None)
 """For tests of what, not of how fast: the machine may be busy."""
@@ -240,7 +240,7 @@ def test_nothing_is_accepted_that_the_schema_refuses(validators, name, data):
         target[last] = data.draw(anything)
     try:
         READERS[name](message["data"])
-    except EventError:
+    except WireError:
         return
     errors = [error for error in validators[name].iter_errors(message) if error.path[0] == "data"]
     assert errors == []

@@ -10,7 +10,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge import events
-from edge.errors import EventError
 from edge.events import DETAILS, WEIGHTS, Alert, AlertKind, Health, MsgType, NodeStatus, SensorEvent, Status
 from edge.messages import (
     Site,
@@ -25,6 +24,7 @@ from edge.messages import (
 )
 from sensors.readings import State
 from sync.clock import ManualClock
+from sync.errors import WireError
 from sync.message import MessageClass
 
 unhurried = hypothesis_settings(deadline=None)
@@ -104,27 +104,27 @@ def test_fields_that_are_not_known_are_ignored(kind):
 )
 def test_what_is_wrong_is_refused_by_name(change, message):
     """A document with a wrong field raises an error that names the field and what it should be."""
-    with pytest.raises(EventError, match=message):
+    with pytest.raises(WireError, match=message):
         Alert.from_data(panic().to_data() | change)
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 3, {}, {"details": {}}])
 def test_what_is_no_document_at_all_is_refused(data):
-    """Any JSON that is not an alert is an EventError, never another exception."""
+    """Any JSON that is not an alert is an WireError, never another exception."""
     for read in (Alert.from_data, SensorEvent.from_data, NodeStatus.from_data, Health.from_data):
-        with pytest.raises(EventError):
+        with pytest.raises(WireError):
             read(data)
 
 
 def test_an_alert_cannot_carry_the_details_of_another_kind():
     """A smoke alert with panic details is an error of ours and does not get out."""
-    with pytest.raises(EventError, match="kind smoke cannot carry PanicDetails"):
+    with pytest.raises(WireError, match="kind smoke cannot carry PanicDetails"):
         panic(kind=AlertKind.SMOKE)
 
 
 def test_a_number_that_json_cannot_carry_does_not_get_out():
     """NaN is refused where it is made into a document, not by the receiver."""
-    with pytest.raises(EventError, match="latitude is nan"):
+    with pytest.raises(WireError, match="latitude is nan"):
         panic(area=events.Area(place="a", latitude=float("nan"), longitude=0)).to_data()
 
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.describe.samples import all_samples
-from edge.errors import EventError
 from edge.events import Language
-from edge.received import MAX_PAYLOAD_BYTES, Seen, one_line, open_envelope, plain, read
+from edge.received import Seen, one_line, plain, read
+from sync.envelope import MAX_PAYLOAD_BYTES, open_envelope
+from sync.errors import WireError
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_device_name_cannot_steer_the_terminal(sample):
 )
 def test_what_is_not_an_alert_is_refused_with_a_reason(sample, change, words):
     """Each missing or wrong part is named."""
-    with pytest.raises(EventError, match=words):
+    with pytest.raises(WireError, match=words):
         read(wire(sample | change))
 
 
@@ -79,8 +80,8 @@ def test_what_is_not_an_alert_is_refused_with_a_reason(sample, change, words):
     "payload", [b"", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b" " * (MAX_PAYLOAD_BYTES + 1)]
 )
 def test_what_is_not_even_json_is_refused(payload):
-    """Garbage of any kind is an EventError, never anything else."""
-    with pytest.raises(EventError):
+    """Garbage of any kind is an WireError, never anything else."""
+    with pytest.raises(WireError):
         open_envelope(payload)
 
 
@@ -89,8 +90,8 @@ def test_what_is_not_even_json_is_refused(payload):
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
 ).map(lambda value: json.dumps(value).encode()))  # fmt: skip
 def test_no_payload_does_anything_but_be_refused(payload):
-    """Whatever anybody publishes, reading it raises EventError or gives an alert."""
-    with pytest.raises(EventError):
+    """Whatever anybody publishes, reading it raises WireError or gives an alert."""
+    with pytest.raises(WireError):
         read(payload)
 
 

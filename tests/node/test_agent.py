@@ -15,12 +15,12 @@ import pytest
 
 from edge.events import AlertKind
 from edge.snapshot import VisionReport, read_snapshot
-from edge.wire import encode
 from sensors.lamps import LampState
 from sensors.simulator import Level
 from sync.message import MessageClass
 from sync.reports import Arrival, Delivery, LinkState, Proof
 from sync.wake import send_wake
+from sync.wire import encode
 
 FAULTS = ("fault", "stuck")
 

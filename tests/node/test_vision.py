@@ -12,7 +12,6 @@ from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
 from edge.vision import Vision
-from edge.wire import decode
 from models.detection import Box, Detection
 from models.detector import open_detector
 from models.errors import ModelMissing
@@ -21,6 +20,7 @@ from models.settings import DetectorSettings
 from sync.clock import SystemClock
 from sync.outbox import Outbox
 from sync.wake import WakeListener
+from sync.wire import decode
 
 CONFIG = """
 [node]

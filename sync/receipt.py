@@ -1,6 +1,6 @@
-"""The station's answer to an alert: received, seen, closed, false alarm.
+"""The station's answer to an alert: received, seen, closed, false alarm; both ends of the line read and write it.
 
-Owns reading one from the wire. A receipt for a message that this node does not follow means nothing and harms
+A receipt for a message that this node does not follow means nothing and harms
 nothing.
 """
 
@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from edge.errors import EventError
-from edge.wire import decode, word
+from sync.errors import WireError
+from sync.wire import decode, encode, word
 
 _MAX_BYTES = 4096
 
@@ -41,11 +41,15 @@ class Receipt:
         """Read one from the wire.
 
         Raises:
-            EventError: It is none.
+            WireError: It is none.
         """
         if len(payload) > _MAX_BYTES:
-            raise EventError(f"It is larger than {_MAX_BYTES} bytes.")
+            raise WireError(f"It is larger than {_MAX_BYTES} bytes.")
         try:
             return decode(cls, json.loads(payload))
         except (ValueError, RecursionError) as error:
-            raise EventError(f"It is no receipt: {error}") from None
+            raise WireError(f"It is no receipt: {error}") from None
+
+    def to_payload(self) -> bytes:
+        """What travels: one JSON object in UTF-8."""
+        return json.dumps(encode(self), ensure_ascii=False, separators=(",", ":")).encode()

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from edge.errors import EventError
+from sync.errors import WireError
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def encode(document: object) -> dict[str, object]:
     """Turn a vocabulary dataclass into JSON's own types.
 
     Raises:
-        EventError: a number is not finite, which JSON cannot say.
+        WireError: a number is not finite, which JSON cannot say.
     """
     return cast("dict[str, object]", _plain(document, type(document).__name__))
 
@@ -58,10 +58,10 @@ def decode(cls: type[T], data: object, *, given: Mapping[str, object] | None = N
         path: Where the object stands in its document, for messages.
 
     Raises:
-        EventError: the object is not a valid ``cls``; the message names the first field that is not.
+        WireError: the object is not a valid ``cls``; the message names the first field that is not.
     """
     if not isinstance(data, Mapping):
-        raise EventError(f"{path or cls.__name__} has to be a JSON object.")
+        raise WireError(f"{path or cls.__name__} has to be a JSON object.")
     values: dict[str, object] = dict(given or {})
     for entry in _fields(cast("type", cls)):
         if entry.name in values:
@@ -70,7 +70,7 @@ def decode(cls: type[T], data: object, *, given: Mapping[str, object] | None = N
         if entry.wire in data:
             values[entry.name] = _value(entry.annotation, data[entry.wire], where, entry.meta)
         elif entry.required:
-            raise EventError(f"{where} is missing.")
+            raise WireError(f"{where} is missing.")
     return cls(**values)
 
 
@@ -107,7 +107,7 @@ def _plain(value: object, path: str) -> object:
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, float) and not math.isfinite(value):
-        raise EventError(f"{path} is {value}, which is not a number that JSON can carry.")
+        raise WireError(f"{path} is {value}, which is not a number that JSON can carry.")
     return str(value) if isinstance(value, UUID) else value
 
 
@@ -118,7 +118,7 @@ def _value(annotation: Any, value: object, path: str, meta: Mapping[str, Any]) -
         return _value(inner, value, path, meta)
     if origin is tuple:
         if not isinstance(value, list):
-            raise EventError(f"{path} has to be a list.")
+            raise WireError(f"{path} has to be a list.")
         inner = get_args(annotation)[0]
         return tuple(_value(inner, entry, f"{path}[{index}]", meta) for index, entry in enumerate(value))
     if dataclasses.is_dataclass(annotation):
@@ -129,26 +129,26 @@ def _value(annotation: Any, value: object, path: str, meta: Mapping[str, Any]) -
 def _scalar(base: type, value: object, path: str, meta: Mapping[str, Any]) -> object:
     if base is bool:
         if not isinstance(value, bool):
-            raise EventError(f"{path} has to be true or false.")
+            raise WireError(f"{path} has to be true or false.")
         return value
     if base in (int, float):
         return _number(base, value, path, meta)
     if not isinstance(value, str):
-        raise EventError(f"{path} has to be a text.")
+        raise WireError(f"{path} has to be a text.")
     if issubclass(base, StrEnum):
         if value not in set(base):
-            raise EventError(f"{path} is {value[:40]!r}, not one of: {', '.join(base)}.")
+            raise WireError(f"{path} is {value[:40]!r}, not one of: {', '.join(base)}.")
         return base(value)
     return _uuid(value, path) if base is UUID else value
 
 
 def _number(base: type, value: object, path: str, meta: Mapping[str, Any]) -> float:
     if isinstance(value, bool) or not isinstance(value, int if base is int else (int, float)):
-        raise EventError(f"{path} has to be {'a whole number' if base is int else 'a number'}.")
+        raise WireError(f"{path} has to be {'a whole number' if base is int else 'a number'}.")
     if not -_INT64 < value < _INT64:
-        raise EventError(f"{path} is not a number of ordinary size.")
+        raise WireError(f"{path} is not a number of ordinary size.")
     if value < meta.get("ge", value) or value > meta.get("le", value):
-        raise EventError(f"{path} is {value}, outside {meta.get('ge', '')}…{meta.get('le', '')}.")
+        raise WireError(f"{path} is {value}, outside {meta.get('ge', '')}…{meta.get('le', '')}.")
     return value if base is int else float(value)
 
 
@@ -158,5 +158,5 @@ def _uuid(value: str, path: str) -> UUID:
     except ValueError:
         found = None
     if found is None or str(found) != value.lower():
-        raise EventError(f"{path} has to be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057.")
+        raise WireError(f"{path} has to be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057.")
     return found
