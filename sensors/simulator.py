@@ -10,6 +10,8 @@ One datagram is one JSON object:
 
     {"pin": 17, "level": "low"}       to ground; "high": to 3.3 V; "float": left to its pull resistor
     {"adc": 1, "value": 0.5}          an ADC channel's level, 0.0..1.0 of the reference voltage
+
+What the outputs do is told the other way (`sensors.watch`).
 """
 
 import contextlib
@@ -33,6 +35,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 from sensors.adc import CHANNELS
 from sensors.errors import SimulatorProblem
 from sensors.pins import FIRST_PIN, LAST_PIN
+from sensors.watch import PinChange, Reporter, Tell, nobody, watcher_path
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +92,14 @@ class SimulatedPin(MockPWMPin):  # type: ignore[misc] # gpiozero has no types
         with self._moving:
             self._pull = value
             self._settle()
+
+    def _change_state(self, value: Any) -> bool:
+        changed = bool(super()._change_state(value))
+        if changed and self._function == "output":
+            factory = self.factory
+            number = int(self.info.name.removeprefix("GPIO"))
+            factory.tell(PinChange(pin=number, high=bool(value), at_ns=factory.now_ns()))
+        return changed
 
     def _call_when_changed(self) -> None:
         # The mock's own method takes no arguments and stamps with the wall's monotonic clock.
@@ -180,12 +191,14 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc] # gpiozero has no typ
 
     Attributes:
         adc: The chip.
+        tell: Takes each change of an output, in the thread that makes it, before that one goes on.
     """
 
     def __init__(self, *, levels: Mapping[int, float], clock_ns: Callable[[], int]) -> None:
         super().__init__(pin_class=SimulatedPin)
         self.adc = SimulatedAdc(levels)
-        self._simulated_clock_ns = clock_ns
+        self.tell: Tell = nobody
+        self.now_ns = clock_ns
         self._finding = threading.Lock()
 
     def pin(self, name: int | str) -> SimulatedPin:
@@ -199,7 +212,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc] # gpiozero has no typ
 
     def ticks(self) -> float:
         """Return the time that edges are stamped with, in seconds."""
-        return self._simulated_clock_ns() / 1e9
+        return self.now_ns() / 1e9
 
     def _get_spi_class(self, shared: bool, hardware: bool) -> type[SPI]:  # noqa: ARG002, FBT001
         return _SharedSimulatedSpi if shared else _SimulatedSpi
@@ -220,7 +233,8 @@ def simulated_factory(
 class Simulator:
     """Moves simulated pins and levels as datagrams on a Unix socket tell it.
 
-    A datagram that it does not understand is logged and forgotten. Pins move in its own thread, which is to
+    What outputs do is told to the watcher beside its socket, if there is one. A datagram that it does not
+    understand is logged and forgotten. Pins move in its own thread, which is to
     the devices what lgpio's notify thread is on a Pi.
 
     Attributes:
@@ -230,6 +244,7 @@ class Simulator:
     def __init__(self, path: Path, factory: SimulatedFactory) -> None:
         self.path = path
         self._factory = factory
+        self._reporter: Reporter | None = None
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -242,6 +257,8 @@ class Simulator:
         """
         self._stopping.clear()
         self._socket = self._bind()
+        self._reporter = Reporter(watcher_path(self.path))
+        self._factory.tell = self._reporter.tell
         self._thread = threading.Thread(
             target=self._listen, args=(self._socket,), name="simulator", daemon=True
         )
@@ -281,7 +298,7 @@ class Simulator:
         Raises:
             SimulatorProblem: The thread did not end within 5 s.
         """
-        if self._socket is None or self._thread is None:
+        if self._socket is None or self._thread is None or self._reporter is None:
             return
         self._stopping.set()
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -289,7 +306,9 @@ class Simulator:
         if self._thread.is_alive():
             raise SimulatorProblem(f"The simulator's thread did not end within {STOP_TIMEOUT_S:g} s.")
         self._socket.close()
-        self._socket = self._thread = None
+        self._factory.tell = nobody
+        self._reporter.close()
+        self._socket = self._thread = self._reporter = None
         self.path.unlink(missing_ok=True)
 
     def _listen(self, server: socket.socket) -> None:
