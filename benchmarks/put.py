@@ -42,7 +42,7 @@ def measure(place: Place) -> list[Figure]:
     ours, plain = [], []
     with contextlib.closing(outbox), _Bare(node.data / "bare.db") as bare:
         outbox.put(_press(teller))
-        row = schema.to_raw(outbox.pending(1)[0])
+        row = outbox.pending(1)[0].raw()
         for _ in range(WARM + ROUNDS):
             ours.append(_puts(outbox, [_press(teller) for _ in range(PUTS)]))
             plain.append(bare.inserts(row))

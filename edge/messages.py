@@ -30,7 +30,8 @@ from edge.events import (
 )
 from edge.words import headline
 from sync.clock import Clock
-from sync.message import Message, MessageClass, utc_text
+from sync.cloudevent import utc_text
+from sync.message import Message, MessageClass
 
 ROOT: Final = "tuquan/v1"
 """What every topic begins with; the number changes when subscribers would have to."""

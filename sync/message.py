@@ -1,34 +1,31 @@
 """What a message is: how it is handed over, how it is stored, and how it looks on the wire.
 
 `Message` is what a caller gives to the outbox, `Row` is what the outbox keeps (the same with a place in the
-order and three times), `render()` makes the bytes that travel: CloudEvents 1.0 in structured JSON.
+order and three times), `render()` makes the bytes that travel: CloudEvents 1.0 in structured JSON
+(`sync.cloudevent`).
 
-Sources: CloudEvents 1.0.2 (attribute names, types and their limits), its JSON event format, RFC 3339 for
-`time`, MQTT 5.0 sections 1.5.4 and 4.7 for topic names.
+Sources: CloudEvents 1.0.2 (attribute types and their limits), MQTT 5.0, 1.5.4 and 4.7 (topic names).
 """
 
-import json
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sync.clock import Clock, ClockQuality
+from sync.cloudevent import ENCODER, event_text
 from sync.errors import MessageError
+
+if TYPE_CHECKING:
+    from sync.schema import Raw
 
 CLASS_SHIFT = 56
 """A row's key is its class above this bit and its arrival number below it."""
 
-DELAYED_AFTER_MS = 10_000
-"""A message that is older than this when it is sent says so."""
-
-MAX_INTEGER = 2**31 - 1
-"""The largest Integer that CloudEvents allows in an attribute."""
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _MAX_TOPIC_BYTES = 65_535
 
@@ -93,7 +90,7 @@ class Message:
             MessageError: `data` is not an object that JSON and UTF-8 can express.
         """
         try:
-            text = _ENCODER.encode(dict(self.data))
+            text = ENCODER.encode(dict(self.data))
             text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise MessageError(
@@ -146,6 +143,14 @@ class Row:
         """The message's class, as the key says it."""
         return MessageClass(self.key >> CLASS_SHIFT)
 
+    def raw(self) -> Raw:
+        """The row as the file holds it."""
+        return (
+            self.key, self.seq, self.id.bytes, self.boot_id.bytes, self.wall_us, self.mono_us,
+            self.clock.value, self.topic, self.type, self.source, self.subject, self.data, self.expires_s,
+            self.dataschema,
+        )  # fmt: skip
+
     def age_ms(self, clock: Clock) -> int | None:
         """Milliseconds since the put, by monotonic time; None when the machine was started again since."""
         if clock.boot_id != self.boot_id:
@@ -161,42 +166,9 @@ class Row:
 
 
 def render(row: Row, clock: Clock) -> bytes:
-    """The message as it travels: one CloudEvents 1.0 JSON object in UTF-8.
+    """The message as it travels: one CloudEvents 1.0 JSON object in UTF-8; `event_text` tells more.
 
-    Extension attributes: `bootid` and `seq` (gaps are visible), `clock` (how far `time` can be trusted),
-    `delayed` (older than 10 s when sent, or put before the machine's last start) and, when that is true and
-    the age is known, `delayms`.
+    Raises:
+        ValueError: there is something in the row that was never put there.
     """
-    attributes: dict[str, object] = {
-        "specversion": "1.0",
-        "id": str(row.id),
-        "source": row.source,
-        "type": row.type,
-        "time": utc_text(row.wall_us),
-        "datacontenttype": "application/json",
-        "bootid": str(row.boot_id),
-        "seq": row.seq,
-        "clock": row.clock.value,
-    }
-    if row.subject:
-        attributes["subject"] = row.subject
-    if row.dataschema:
-        attributes["dataschema"] = row.dataschema
-    attributes |= _delay(row.age_ms(clock))
-    head = _ENCODER.encode(attributes)
-    return f'{head[:-1]},"data":{row.data}}}'.encode()
-
-
-def _delay(age_ms: int | None) -> dict[str, object]:
-    """The two attributes that say how late a message is."""
-    if age_ms is None:
-        return {"delayed": True}
-    if age_ms <= DELAYED_AFTER_MS:
-        return {"delayed": False}
-    return {"delayed": True, "delayms": min(age_ms, MAX_INTEGER)}
-
-
-def utc_text(wall_us: int) -> str:
-    """RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:00.000Z."""
-    moment = _EPOCH + timedelta(microseconds=wall_us)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return event_text(row.raw(), clock.boot_id.bytes, clock.monotonic_us()).encode()

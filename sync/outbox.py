@@ -304,7 +304,7 @@ class Outbox:
                 self._clock.boot_id, row.wall_us, lambda: _floor(connection, boot)
             )
             row = replace(row, key=row.cls << CLASS_SHIFT | arrival)
-        connection.execute(schema.INSERT, schema.to_raw(row))
+        connection.execute(schema.INSERT, row.raw())
         this_boot = row.boot_id == self._clock.boot_id
         self._numbers.note(self._clock.boot_id, row.key, row.seq if this_boot else 0)
         self._store.wrote(len(row.data))

@@ -1,4 +1,4 @@
-"""The station's answer to an alert: received, seen, closed, false alarm; both ends of the line read and write it.
+"""The station's answer to an alert: received, seen, closed, false alarm; both ends read and write it.
 
 A receipt for a message that this node does not follow means nothing and harms
 nothing.

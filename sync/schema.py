@@ -207,14 +207,6 @@ def depths(connection: sqlite3.Connection) -> dict[MessageClass, int]:
     return {cls: connection.execute(sql, class_range(cls)).fetchone()[0] for cls in MessageClass}
 
 
-def to_raw(row: Row) -> Raw:
-    """A row as `INSERT` takes it."""
-    return (
-        row.key, row.seq, row.id.bytes, row.boot_id.bytes, row.wall_us, row.mono_us, row.clock.value,
-        row.topic, row.type, row.source, row.subject, row.data, row.expires_s, row.dataschema,
-    )  # fmt: skip
-
-
 def from_raw(raw: Raw) -> Row:
     """A row as `SELECT` gives it.
 

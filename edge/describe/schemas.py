@@ -16,7 +16,7 @@ from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus
 from edge.messages import SCHEMAS, schema_of
 from sensors.readings import State
 from sync.clock import ClockQuality
-from sync.message import MAX_INTEGER
+from sync.cloudevent import MAX_INTEGER
 
 Schema = dict[str, Any]
 

@@ -3,7 +3,8 @@
 import json
 import re
 import uuid
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.clock import ClockQuality, ManualClock
+from sync.cloudevent import event_text, utc_text
 from sync.errors import MessageError
-from sync.message import Message, MessageClass, Row, render, utc_text
+from sync.message import Message, MessageClass, Row, render
 
 NAMES = re.compile(r"[a-z0-9]+")
 RFC3339_UTC_MS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -218,3 +220,60 @@ def test_whatever_is_accepted_is_a_valid_event(subject, data):
     check_cloudevent(event)
     assert event["data"] == data
     assert event.get("subject", "") == subject
+
+
+def plainly(row, clock):
+    """What `render` promises, written down without any haste."""
+    age_ms = row.age_ms(clock)
+    late = age_ms is None or age_ms > 10_000
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.wall_us)
+    return {
+        "specversion": "1.0",
+        "id": str(row.id),
+        "source": row.source,
+        "type": row.type,
+        "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "bootid": str(row.boot_id),
+        "seq": row.seq,
+        "clock": row.clock.value,
+        **({"subject": row.subject} if row.subject else {}),
+        **({"dataschema": row.dataschema} if row.dataschema else {}),
+        "delayed": late,
+        **({"delayms": min(age_ms, 2**31 - 1)} if late and age_ms is not None else {}),
+        "data": json.loads(row.data),
+    }
+
+
+@given(
+    row=st.builds(
+        a_row,
+        seq=st.integers(1, 2**63 - 1),
+        id=st.uuids(),
+        boot_id=st.just(CLOCK.boot_id) | st.uuids(),
+        wall_us=st.integers(-(10**12), 4 * 10**15),
+        mono_us=st.integers(0, 2**62),
+        clock=st.sampled_from(ClockQuality),
+        type=texts,
+        source=texts,
+        subject=texts,
+        dataschema=texts,
+        data=st.dictionaries(texts, texts, max_size=3).map(json.dumps),
+    ),
+    age_us=st.integers(0, 2**62),
+)
+def test_whatever_the_row_the_event_says_what_the_row_says(row, age_us):
+    """What is remembered between rows never shows up in another row's event."""
+    clock = ManualClock(boot_id=CLOCK.boot_id, monotonic_us=row.mono_us + age_us)
+    assert json.loads(render(row, clock)) == plainly(row, clock)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"id": uuid.UUID(int=1).bytes[:9]}, {"boot_id": b""}, {"seq": "5"}, {"wall_us": 2**62}]
+)
+def test_a_damaged_row_is_an_error_and_not_an_event(damage):
+    """What a broken card made of a row must not reach anybody as a message."""
+    names = [field.name for field in fields(Row)]
+    raw = [damage.get(name, value) for name, value in zip(names, a_row().raw(), strict=False)]
+    with pytest.raises(ValueError, match=r"id of|no time|format code"):
+        event_text(tuple(raw), CLOCK.boot_id.bytes, 0)
