@@ -181,7 +181,7 @@ class Agent:
         except SyncError as error:
             _log.error("%s was not accepted: %s", message.topic, error)
             return None
-        self.uplink.wake()
+        self.uplink.wake(stored.row if message.cls is MessageClass.LIFE_SAFETY else None)
         return stored.durable
 
     def _show(self) -> None:

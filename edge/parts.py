@@ -16,6 +16,7 @@ from edge.teller import Teller
 from sensors.lamps import LampPanel, Siren
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock
+from sync.message import Row
 from sync.outbox import Outbox
 from sync.reports import Report
 from sync.wake import WakeListener
@@ -44,7 +45,7 @@ class Way(Protocol):
     @property
     def alive_ns(self) -> int: ...  # noqa: D102
 
-    def wake(self) -> None: ...  # noqa: D102
+    def wake(self, row: Row | None = None) -> None: ...  # noqa: D102
 
     def refresh_birth(self) -> None: ...  # noqa: D102
 
@@ -63,7 +64,7 @@ class Nowhere:
         """Now: there is nothing that could hang."""
         return time.monotonic_ns()
 
-    def wake(self) -> None:
+    def wake(self, row: Row | None = None) -> None:
         """Nobody to wake."""
 
     def refresh_birth(self) -> None:

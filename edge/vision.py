@@ -8,6 +8,7 @@ camera that is gone are faults that are told once and tried again, never reasons
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -38,6 +39,8 @@ from sync.wire import encode
 _log = logging.getLogger(__name__)
 
 REPORT_EVERY_NS = 3_000_000_000
+NICE = 10
+"""How far pictures stand back behind a press where both want the processor."""
 MODEL_RETRY_S = 60.0
 _SMOOTHING = 0.9
 
@@ -48,6 +51,7 @@ def run(config_path: Path, stop: threading.Event) -> None:
     Raises:
         ConfigError: The configuration cannot be used.
     """
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     config = load(config_path)
     notifier = Notifier.from_environment()
     clock = SystemClock()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sync.settings import BrokerSettings
 
 _READ_BYTES: Final = 65536
+_POKES: Final = 64  # there is rarely more than one
 _HELD_BYTES: Final = 262144  # past this, paho keeps further packets itself
 _REASONS: Final = {
     errno.ECONNREFUSED: "connection refused: nothing listens there",
@@ -126,7 +127,7 @@ class Waiter:
             self._woken = True
             self._poked = False  # before the caller looks for news: a poke after this is a new one
             with contextlib.suppress(OSError):
-                self._inner.recv(_READ_BYTES)
+                self._inner.recv(_POKES)
         self._check(to_the_end)
         return Ready(reading in readable, bool(writable))
 
@@ -157,6 +158,7 @@ class Stream:
         self._host = host
         self._in = bytearray()
         self._out = bytearray()
+        self._room = memoryview(bytearray(_READ_BYTES))  # kept: making it anew costs more than the reading
         self.error = ""
         self.heard_bytes = 0
 
@@ -185,7 +187,7 @@ class Stream:
             if not heard:
                 self._fail("connection closed by the other end")
                 return b""
-            self._in += heard
+            self._in += self._room[:heard]
         part = bytes(self._in[:buffer_size])
         del self._in[:buffer_size]
         return part
@@ -222,9 +224,9 @@ class Stream:
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - the shape of socket.socket
         """Part of the shape; the connection never blocks."""
 
-    def _read(self) -> bytes:
+    def _read(self) -> int:
         try:
-            heard = self._sock.recv(_READ_BYTES)
+            heard = self._sock.recv_into(self._room)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError(errno.EAGAIN, "nothing yet") from error
         except BlockingIOError:
@@ -232,7 +234,7 @@ class Stream:
         except OSError as error:
             self._fail(spell(error, self._host))
             raise
-        self.heard_bytes += len(heard)
+        self.heard_bytes += heard
         return heard
 
     def _fail(self, reason: str) -> None:

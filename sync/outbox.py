@@ -109,7 +109,7 @@ class Outbox:
         self._problem = ""
         if lane is self._store.routine:
             self._checkpoint()
-        return Stored(key=numbers[0], seq=numbers[1], durable=True)
+        return Stored(key=numbers[0], seq=numbers[1], durable=True, raw=(numbers[0], numbers[1], *draft[2:]))
 
     def _draft(self, message: Message) -> schema.Raw:
         """The row with its times, and no numbers yet: the key is the class alone, seq is 0."""
@@ -157,8 +157,9 @@ class Outbox:
         else:
             arrival, seq = self._numbers.take(UUID(bytes=draft[3]), draft[4])
             key = draft[0] | arrival
-        self._held.add(schema.from_raw((key, seq, *draft[2:])))
-        return Stored(key=key, seq=seq, durable=False)
+        raw = (key, seq, *draft[2:])
+        self._held.add(schema.from_raw(raw))
+        return Stored(key=key, seq=seq, durable=False, raw=raw)
 
     def _refused(self, error: Exception) -> None:
         """Remember why the disk refuses, and say it when that is news."""

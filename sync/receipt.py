@@ -1,7 +1,7 @@
-"""The station's answer to an alert: received, seen, closed, false alarm; both ends read and write it.
+"""The station's answer to an alert: received, seen, closed, false alarm.
 
-A receipt for a message that this node does not follow means nothing and harms
-nothing.
+Both ends of the line read and write it. A receipt for a message that a node does not follow means nothing and
+harms nothing.
 """
 
 from __future__ import annotations

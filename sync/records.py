@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sync import schema
+from sync.message import Row
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxSettings:
@@ -59,11 +62,18 @@ class Stored:
         key: place in the sending order.
         seq: number within this boot.
         durable: True when a power cut (classes 0 and 1) or a `kill -9` (classes 2 and 3) cannot undo it.
+        raw: the row as it was written, or is held.
     """
 
     key: int
     seq: int
     durable: bool
+    raw: schema.Raw = field(repr=False)
+
+    @property
+    def row(self) -> Row:
+        """The row, for whoever sends it at once."""
+        return schema.from_raw(self.raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,14 @@ class SendQueue:
         self._fresh = True
         self._at_end = False
 
+    def hand(self, row: Row) -> None:
+        """A row that was just stored, so that it need not be read.
+
+        It is no mark of how far reading has come: rows of another process may lie before it.
+        """
+        if row.id not in self._proved and row.id not in self._awaiting:
+            self._take(row)
+
     def new_link(self, *, same_broker: bool = False) -> None:
         """A new connection: read everything again.
 
@@ -309,7 +317,12 @@ class SendQueue:
         self._tops[row.cls] = max(self._tops[row.cls], row.key)
         if row.id in self._proved:
             self._proved[row.id] = row.key
-        elif row.id not in self._ready_ids and row.id not in self._flying and row.id not in self._parked_ids:
+        else:
+            self._take(row)
+
+    def _take(self, row: Row) -> None:
+        """Have a row ready to be sent, once."""
+        if row.id not in self._ready_ids and row.id not in self._flying and row.id not in self._parked_ids:
             heapq.heappush(self._ready, (row.key, row.id.hex, row))
             self._ready_ids.add(row.id)
 

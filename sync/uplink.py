@@ -44,6 +44,7 @@ _REMOVE_ROWS: Final = 64  # up to so many
 _LOOK_EVERY_S: Final = 1.0
 _LEAVE_S: Final = 1.0
 _PRESS_RETRY_S: Final = 1.0
+_HANDED_ROWS: Final = 64  # what is forgotten beyond it is read from the outbox
 
 
 class _MoveBack(Exception):
@@ -126,6 +127,7 @@ class Uplink:
         self._refresh = False
         self._health: bytes | None = None
         self._receipts: deque[UUID] = deque()
+        self._handed: deque[Row] = deque(maxlen=_HANDED_ROWS)
         self._state = LinkState(
             connected=False, broker=self._route.broker.name, reason="not started", since_ns=self._now_ns()
         )
@@ -162,8 +164,14 @@ class Uplink:
             raise SyncError(f"The uplink's thread did not end within {timeout_s:g} s.")
         self._waiter.close()
 
-    def wake(self) -> None:
-        """There are new rows in the outbox."""
+    def wake(self, row: Row | None = None) -> None:
+        """There are new rows in the outbox.
+
+        Args:
+            row: one of them, to be sent without being read from the file first.
+        """
+        if row is not None:
+            self._handed.append(row)
         self._waiter.wake()
 
     def refresh_birth(self) -> None:
@@ -241,6 +249,7 @@ class Uplink:
             self._outbox = self._outbox_factory()
         will = Letter(topic=f"{self._base}/status", payload=_encoded(self._offline("lost")))
         link, terms = self._connector.connect(broker, self._client_id, will)
+        self._handed.clear()
         self._queue.new_link(same_broker=broker == self._last_broker)
         self._last_broker = broker
         courier = Courier(
@@ -276,9 +285,7 @@ class Uplink:
                 raise _MoveBack
             ready = self._waiter.wait(self._patience_s(courier), link.stream, writing=link.wants_write)
             if self._waiter.take_woken():
-                self._queue.woken()
-                if not self._moving:
-                    courier.pump()  # a press goes out before anything else is looked at
+                self._wake_up(courier)
             link.turn(ready)
             self._take_in(link, courier)
             if link.lost:
@@ -287,6 +294,16 @@ class Uplink:
             courier.check()
             self._run_errands(courier)
             self._look_around()
+
+    def _wake_up(self, courier: Courier) -> None:
+        """A press goes out before anything else: first what was handed over, then what is new."""
+        while self._handed:
+            self._queue.hand(self._handed.popleft())
+            if not self._moving:
+                courier.pump()
+        self._queue.woken()
+        if not self._moving:
+            courier.pump()
 
     def _take_in(self, link: Link, courier: Courier) -> None:
         """Everything that arrived in this turn, handed on."""

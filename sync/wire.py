@@ -98,17 +98,42 @@ def _fields(cls: type) -> tuple[_Field, ...]:
     )
 
 
+@cache
+def _wires(cls: type) -> tuple[tuple[str, str], ...]:
+    """The name and the wire name of each field."""
+    return tuple((entry.name, entry.wire) for entry in _fields(cls))
+
+
+_AS_THEY_ARE: Final = frozenset({str, int, bool})
+
+
 def _plain(value: object, path: str) -> object:
-    if dataclasses.is_dataclass(value):
-        items = ((entry, getattr(value, entry.name)) for entry in _fields(cast("type", type(value))))
-        return {e.wire: _plain(v, f"{path}.{e.wire}") for e, v in items if v is not None}
-    if isinstance(value, tuple):
-        return [_plain(entry, path) for entry in value]
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(entry, path) for entry in value]
+    if dataclasses.is_dataclass(kind):
+        return _plain_fields(value, path)
     if isinstance(value, float) and not math.isfinite(value):
         raise WireError(f"{path} is {value}, which is not a number that JSON can carry.")
-    return str(value) if isinstance(value, UUID) else value
+    return value
+
+
+def _plain_fields(document: Any, path: str) -> dict[str, object]:
+    """A dataclass's fields; this is on the way of every press, so plain texts take the shortest way."""
+    found: dict[str, object] = {}
+    for name, wire in _wires(cast("type", type(document))):
+        value = getattr(document, name)
+        if type(value) is str:
+            found[wire] = value
+        elif value is not None:
+            found[wire] = _plain(value, f"{path}.{wire}")
+    return found
 
 
 def _value(annotation: Any, value: object, path: str, meta: Mapping[str, Any]) -> object:

@@ -84,6 +84,39 @@ def test_fresh_press_is_next_although_reading_is_far_in_the_backlog(sending, she
     assert shelf.queries - before <= 2
 
 
+def test_press_that_is_handed_over_goes_without_a_look_into_the_outbox(sending, shelf):
+    """It is next at once, and once only: the look that follows finds it in flight."""
+    for _ in range(1000):
+        shelf.put(MessageClass.EVENT)
+    take(sending, shelf, count=500)
+    press = shelf.put()
+    before = shelf.queries
+    sending.hand(press)
+    assert take(sending, shelf, count=1) == [press]
+    assert shelf.queries == before
+    sending.woken()
+    assert press not in take(sending, shelf)
+
+
+def test_row_that_is_handed_over_hides_none_that_came_before_it(sending, shelf):
+    """An older press that another process stored meanwhile is found by the next look."""
+    take(sending, shelf)
+    older, handed = shelf.put(), shelf.put()
+    sending.hand(handed)
+    assert take(sending, shelf) == [handed]
+    sending.woken()
+    assert take(sending, shelf) == [older]
+
+
+def test_row_that_is_handed_over_when_it_is_proved_already_is_left_alone(sending, shelf):
+    """A look may have been quicker than the hand."""
+    press = shelf.put()
+    take(sending, shelf)
+    sending.proved(press)
+    sending.hand(press)
+    assert take(sending, shelf) == []
+
+
 def test_reading_is_chunked(sending, shelf):
     """A thousand rows take a few dozen queries, not a thousand."""
     for _ in range(1000):
