@@ -26,7 +26,7 @@ from sync.clock import SystemClock
 from sync.message import Message, MessageClass, render
 from sync.outbox import Outbox, OutboxSettings
 from sync.reports import Delivery, Report
-from sync.settings import BrokerSettings, UplinkSettings
+from sync.settings import BrokerSettings, Confirm, UplinkSettings
 from sync.uplink import Uplink
 
 ROWS = 20_000
@@ -106,7 +106,7 @@ def _uplink(backlog: Path, folder: Path, port: int) -> float:
                 done.set()
 
     uplink = Uplink(
-        UplinkSettings(),
+        UplinkSettings(confirm=Confirm.BROKER),
         [BrokerSettings(host="127.0.0.1", port=port, tls=False)],
         lambda: outbox,
         clock,

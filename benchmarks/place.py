@@ -66,6 +66,9 @@ realtime = false
 [detector]
 directory = "{models}"
 
+[uplink]
+confirm = "broker"
+
 [[broker]]
 host = "127.0.0.1"
 port = {port}

@@ -9,27 +9,25 @@ lamps, the siren or the open incidents, so there is no lock here. The order that
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from edge.events import ClassCounts, DeviceState, Fault, Health, NodeState, NodeStatus, Status
-from edge.faults import SECOND_NS, LinkWatch, storage_problem
-from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
+from edge.account import Account
+from edge.events import Fault, NodeState, NodeStatus, Status
+from edge.faults import SECOND_NS, LinkWatch, storage_problem, unproved
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
 from edge.parts import Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
-from edge.snapshot import Snapshot, VisionReport, write_snapshot
-from edge.teller import class_counts
+from edge.snapshot import VisionReport
 from sensors.lamps import LampState
 from sensors.readings import Reading, Source, State
 from sync.clock import ClockQuality
 from sync.errors import SyncError, WireError
-from sync.message import Message, MessageClass
+from sync.message import Message, MessageClass, Row
 from sync.receipt import Receipt, ReceiptState
 from sync.reports import Arrival, Delivery, LinkState, Proof, Report
 from sync.wire import decode
@@ -65,17 +63,16 @@ class Agent:
         self._clock_ns = clock_ns
         self._incidents = Incidents()
         self._open_file = OpenFile(parts.storage_directory / "alarm-incidents.json")
-        self._progress = Progress()
+        self._progress = Progress(overdue_s=parts.uplink.fault_after_s, confirm=parts.uplink.confirm)
         self._vision: VisionReport | None = None
         now = self._started_ns = self._vision_ns = clock_ns()
         self._link = LinkWatch(now)
-        self._next_second_ns = self._next_depth_ns = now
+        self._account = Account(parts, clock_ns)
+        self._next_second_ns = now
         self._next_retry_ns = now + RETRY_S * SECOND_NS
-        self._counts = ClassCounts()
         self._next_health_ns = now + 5 * SECOND_NS
         self._published: NodeStatus | None = None
         self._faults: tuple[Fault, ...] = ()
-        self._unseen = False
         self._warming: set[str] = set()
         self._heard: set[str] = set()
         self._covert: set[UUID] = set()
@@ -200,7 +197,7 @@ class Agent:
             self._every_second(now_ns)
         if now_ns >= self._next_health_ns:
             self._next_health_ns = now_ns + HEALTH_EVERY_S * SECOND_NS
-            self._publish_health(now_ns)
+            self.uplink.publish_health(self._account.health(self._link.link, self._vision))
 
     def _every_second(self, now_ns: int) -> None:
         self._watch_storage(now_ns)
@@ -216,7 +213,7 @@ class Agent:
         self._parts.lamps.fault(any(self._may_light(fault) for fault in self._faults))
         self._show()
         self._publish_status()
-        self._write_snapshot(now_ns)
+        self._account.write_snapshot(self._progress.lamp(now_ns), self._link.link, self._faults, self._vision)
         if now_ns - self.uplink.alive_ns < UPLINK_STALLED_S * SECOND_NS:
             self._parts.watchdog.feed()
 
@@ -294,9 +291,8 @@ class Agent:
                 )
         yield from self._vision.faults if self._vision else ()
         yield from self._link.faults(now_ns)
-        if self._progress.overdue(now_ns):
-            text = "A press is not proved sent."
-            yield Fault(component="uplink", device="uplink", code="unproved", text=text)
+        if (worst := self._progress.overdue(now_ns)) is not None:
+            yield unproved(worst)
         if self._parts.simulated and self._parts.teller.site.status is Status.ACTUAL:
             text = "The pins are simulated: no button and no detector of this node is real."
             yield Fault(component="gpio", device="gpio", code="simulated", text=text)
@@ -325,71 +321,19 @@ class Agent:
             self._published = now
             self.uplink.refresh_birth()
 
-    def _devices(self) -> tuple[DeviceState, ...]:
-        return tuple(
-            DeviceState(component=sensor.source, device=sensor.name, state=sensor.state)
-            for sensor in self._parts.sensors
-        )
-
-    def _publish_health(self, now_ns: int) -> None:
-        outbox = self._parts.outbox
-        health = Health(
-            boot_id=self._parts.clock.boot_id,
-            uptime_s=(now_ns - self._started_ns) / SECOND_NS,
-            clock=self._parts.clock.quality(),
-            outbox=self._depth(now_ns),
-            dropped=class_counts(outbox.dropped()),
-            temperature_c=temperature_c(),
-            throttled=throttled(),
-            disk_free_mb=disk_free_mb(self._parts.storage_directory),
-            memory_mb=memory_mb(),
-            frames_per_second=self._vision.frames_per_second if self._vision else None,
-            broker=self._link.link.broker,
-            devices=self._devices(),
-        )
-        self.uplink.publish_health(self._parts.teller.enveloped(health))
-
-    def _depth(self, now_ns: int) -> ClassCounts:
-        """Rows that wait; a backlog that is slow to count is counted less often."""
-        if now_ns >= self._next_depth_ns:
-            began = time.perf_counter_ns()
-            self._counts = class_counts(self._parts.outbox.depth())
-            self._next_depth_ns = now_ns + max(SECOND_NS // 2, 100 * (time.perf_counter_ns() - began))
-        return self._counts
-
-    def _write_snapshot(self, now_ns: int) -> None:
-        outbox, lamps = self._parts.outbox, self._parts.lamps
-        snapshot = Snapshot(
-            at_ns=now_ns,
-            pid=os.getpid(),
-            node=f"{self._parts.teller.site.commune}/{self._parts.teller.site.node}",
-            devices=self._devices(),
-            lamp=self._progress.lamp(now_ns),
-            lit=lamps.lit,
-            siren=self._parts.siren.sounding,
-            outbox=self._depth(now_ns),
-            held=outbox.stats().held,
-            connected=self._link.link.connected,
-            broker=self._link.link.broker,
-            link_reason=self._link.link.reason,
-            faults=self._faults,
-            vision=self._vision,
-            clock=self._parts.clock.quality(),
-        )
-        try:
-            write_snapshot(self._parts.runtime_directory, snapshot)
-            self._unseen = False
-        except OSError as error:
-            if not self._unseen:
-                _log.warning("the snapshot cannot be written: %s", error)
-            self._unseen = True
-
     def start(self) -> None:
         """Take up what a former run of this process left: presses on their way, and open incidents."""
         known = {*self._parts.devices, "storage", "vision", self._parts.outbox.stats().set_aside}
         known |= {fault.device for fault in self._parts.broken}
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
-        for row in self._parts.outbox.pending(100):
-            if row.cls is MessageClass.LIFE_SAFETY and not self._parts.teller.is_covert(row.subject):
+        for row in self._presses_left():
+            if not self._parts.teller.is_covert(row.subject):
                 self._progress.accepted(row.id, durable=not row.held, at_ns=self._clock_ns())
         self._show()
+
+    def _presses_left(self) -> Iterator[Row]:
+        """Life-safety rows that a former run of this process left."""
+        rows = self._parts.outbox.pending(100)
+        while rows and rows[0].cls is MessageClass.LIFE_SAFETY:
+            yield from (row for row in rows if row.cls is MessageClass.LIFE_SAFETY)
+            rows = self._parts.outbox.pending(100, rows[-1].key)

@@ -131,6 +131,7 @@ def _build(
         clock=clock,
         broken=broken,
         retry=retry,
+        uplink=config.uplink,
         vision=bool(config.camera.source),
         simulated=config.gpio.pin_factory == "mock",
         runtime_directory=config.storage.runtime_directory,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.events import Fault
+from sensors.lamps import LampState
 from sync.records import OutboxStats
 from sync.reports import LinkState
 
@@ -63,6 +64,18 @@ class LinkWatch:
     def _is_unstable(self, now_ns: int) -> bool:
         full = len(self._losses) == UNSTABLE_LOSSES
         return full and now_ns - self._losses[0] < UNSTABLE_S * SECOND_NS
+
+
+def unproved(state: LampState) -> Fault:
+    """A press was not confirmed in time.
+
+    Args:
+        state: How far it came.
+    """
+    text = "A press is stored, but was not sent: no broker has taken it."
+    if state is LampState.SENT:
+        text = "A press was sent, but the station has not confirmed that it has it."
+    return Fault(component="uplink", device="uplink", code="unproved", text=text)
 
 
 def storage_problem(directory: Path, stats: OutboxStats) -> str:

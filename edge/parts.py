@@ -19,6 +19,7 @@ from sync.clock import Clock
 from sync.message import Row
 from sync.outbox import Outbox
 from sync.reports import Report
+from sync.settings import UplinkSettings
 from sync.wake import WakeListener
 
 Inbox = queue.SimpleQueue[Reading | Report]
@@ -91,6 +92,7 @@ class Parts:
         broken: Faults of parts that could not be opened; `retry` takes from it.
         retry: Tries to open those again.
         wake: Where the vision process is heard; None where that could not be opened.
+        uplink: Whose word counts as delivered, and how long to wait for it.
         vision: Whether a vision process belongs to this node.
         simulated: Whether the pins are none.
         runtime_directory: Where the snapshot goes (memory, not the SD card).
@@ -109,6 +111,7 @@ class Parts:
     clock: Clock
     broken: list[Fault]
     retry: Callable[[], None]
+    uplink: UplinkSettings
     vision: bool
     simulated: bool
     runtime_directory: Path

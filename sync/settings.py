@@ -11,10 +11,13 @@ from pathlib import Path
 
 
 class Confirm(StrEnum):
-    """Whose word is proof that a message was delivered."""
+    """Whose word is proof that an alert was delivered.
 
-    BROKER = "broker"
+    A PUBACK is no proof that a broker has a message on its disk, let alone that anybody was there to take it.
+    """
+
     STATION = "station"
+    BROKER = "broker"
 
 
 class Profile(StrEnum):
@@ -98,9 +101,19 @@ class UplinkSettings:
     """How the uplink sends what the outbox holds."""
 
     confirm: Confirm = field(
-        default=Confirm.BROKER,
+        default=Confirm.STATION,
         metadata={
-            "help": "Who must confirm an alert before it leaves the outbox: the broker or the station."
+            "help": "Who must confirm an alert before it leaves the outbox: the station, whose archive "
+            "is on disk, or, where the commune has no station, the broker, which may lose what it confirmed."
+        },
+    )
+    fault_after_s: float = field(
+        default=60.0,
+        metadata={
+            "help": "An alert unconfirmed for so long lights the fault lamp (EN 54-21 type 1: within 100 s).",
+            "unit": "s",
+            "min": 5,
+            "max": 600,
         },
     )
     profile: Profile = field(

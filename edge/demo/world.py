@@ -90,6 +90,7 @@ directory = "{models}"
 cooldown_s = 8
 
 [uplink]
+confirm = "broker"
 ack_timeout_s = 2.0
 retry_max_s = 3.0
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from uuid import uuid4
+
+import pytest
 
 from edge.progress import Progress
 from sensors.lamps import LampState
+from sync.settings import Confirm
 
 S = 1_000_000_000
 
 
 def test_a_press_on_the_disk_shows_pressed_until_it_is_proved_sent():
     """The lamp goes from pressed to sent with the proof, and out after the showing time."""
-    progress, press = Progress(show_s=120), uuid4()
+    progress, press = Progress(show_s=120, confirm=Confirm.BROKER), uuid4()
     progress.accepted(press, durable=True, at_ns=0)
     assert progress.lamp(1) is LampState.PRESSED
     progress.proved(press, LampState.SENT, at_ns=2 * S)
@@ -59,8 +63,44 @@ def test_a_press_without_proof_is_overdue_and_never_forgotten():
     """After the limit silence is a fault, and the lamp goes on showing pressed for as long as it takes."""
     progress, press = Progress(overdue_s=60), uuid4()
     progress.accepted(press, durable=True, at_ns=0)
-    assert not progress.overdue(59 * S)
-    assert progress.overdue(60 * S)
+    assert progress.overdue(59 * S) is None
+    assert progress.overdue(60 * S) is LampState.PRESSED
     assert progress.lamp(10_000 * S) is LampState.PRESSED
-    progress.proved(press, LampState.SENT, at_ns=10_001 * S)
+    progress.proved(press, LampState.RECEIVED, at_ns=10_001 * S)
     assert not progress.overdue(10_002 * S)
+
+
+@pytest.mark.parametrize(
+    ("confirm", "worst"), [(Confirm.STATION, LampState.SENT), (Confirm.BROKER, None)], ids=str
+)
+def test_only_the_word_that_counts_ends_the_wait(confirm, worst):
+    """A PUBACK is no answer where the station has to confirm: the press stays sent, and becomes overdue."""
+    progress, press = Progress(show_s=1, overdue_s=60, confirm=confirm), uuid4()
+    progress.accepted(press, durable=True, at_ns=0)
+    assert progress.overdue(60 * S) is LampState.PRESSED
+    progress.proved(press, LampState.SENT, at_ns=60 * S)
+    assert progress.overdue(61 * S) is worst
+    assert progress.lamp(1000 * S) is (worst or LampState.OFF)
+
+
+def test_the_worst_of_many_overdue_presses_is_told():
+    """One press that never left is worse than ten that only lack a receipt; a fresh one is not overdue."""
+    progress, unsent = Progress(overdue_s=60), uuid4()
+    for number in range(10):
+        progress.accepted(sent := uuid4(), durable=True, at_ns=number)
+        progress.proved(sent, LampState.SENT, at_ns=number + 1)
+    progress.accepted(unsent, durable=True, at_ns=11)
+    progress.accepted(uuid4(), durable=False, at_ns=50 * S)
+    assert progress.overdue(70 * S) is LampState.PRESSED
+    progress.proved(unsent, LampState.SEEN, at_ns=70 * S)
+    assert progress.overdue(70 * S) is LampState.SENT
+
+
+def test_ten_thousand_followed_presses_cost_nothing_to_show():
+    """What the lamp may show does not take longer because many wait: the loop asks for it at each event."""
+    progress = Progress()
+    for number in range(10_000):
+        progress.accepted(uuid4(), durable=True, at_ns=number)
+    began = time.perf_counter()
+    assert {progress.lamp(10_001) for _ in range(1000)} == {LampState.PRESSED}
+    assert time.perf_counter() - began < 0.5

@@ -134,6 +134,7 @@ class Bench:
             clock=self.clock,
             broken=[],
             retry=lambda: None,
+            uplink=self.config.uplink,
             vision=False,
             simulated=False,
             runtime_directory=self.config.storage.runtime_directory,

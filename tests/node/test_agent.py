@@ -196,6 +196,24 @@ def test_a_press_without_proof_for_a_minute_is_a_fault(bench):
     assert "unproved" in {fault.code for fault in bench.agent.status().faults}
 
 
+def test_a_press_that_was_sent_and_never_confirmed_is_a_fault_of_its_own_words(bench):
+    """A PUBACK is no receipt: after a minute the fault lamp lights and the status says what is missing."""
+    bench.inbox.put(LinkState(connected=True, broker="b:1", reason="", since_ns=0))
+    bench.press()
+    (row,) = bench.rows("panic")
+    delivered(bench, row)
+    bench.run(50)
+    assert bench.lamps.lit == ("pressed", "sent")
+    bench.run(12)
+    assert bench.lamps.lit == ("pressed", "sent", "fault")
+    (fault,) = bench.agent.status().faults
+    assert fault.code == "unproved"
+    assert "was sent, but the station has not confirmed" in fault.text
+    receipt(bench, row, "received")
+    bench.run(2)
+    assert bench.lamps.lit == ("pressed", "sent", "received")
+
+
 def test_a_line_that_is_down_is_a_fault_only_after_a_while_and_says_why(bench):
     """Fifteen seconds without a broker light the fault lamp with the broker's own reason."""
     bench.inbox.put(LinkState(connected=False, broker="b:1", reason="connection refused", since_ns=0))

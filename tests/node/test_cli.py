@@ -15,7 +15,7 @@ from PIL import Image
 
 from edge.demo.broker import Mosquitto
 from sync.clock import SystemClock
-from sync.settings import BrokerSettings, UplinkSettings
+from sync.settings import BrokerSettings, Confirm, UplinkSettings
 from sync.uplink import Uplink
 
 
@@ -48,7 +48,7 @@ def sent(bench, broker):
     def send():
         bench.press()
         uplink = Uplink(
-            UplinkSettings(),
+            UplinkSettings(confirm=Confirm.BROKER),
             [BrokerSettings(host="127.0.0.1", port=broker.port, tls=False)],
             lambda: bench.outbox,
             SystemClock(),

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -18,7 +19,7 @@ from edge.demo.cable import Cable
 from sync.clock import SystemClock
 from sync.message import Message, MessageClass
 from sync.outbox import Outbox, OutboxSettings
-from sync.settings import BrokerSettings, UplinkSettings
+from sync.settings import BrokerSettings, Confirm, UplinkSettings
 from sync.uplink import Delivery, LinkState, Report, Uplink
 
 BASE = "tuquan/v1/ben-nghe/gate"
@@ -170,7 +171,13 @@ def make_node(tmp_path_factory):
     with contextlib.ExitStack() as stack:
 
         def make(*brokers, start=True, clock=None, options=None, **settings):
-            fast = {"retry_first_s": 0.05, "retry_max_s": 0.2, "ack_timeout_s": 2.0, "connect_timeout_s": 2.0}
+            fast: dict[str, Any] = {"confirm": Confirm.BROKER}  # most of these tests are about the PUBACK
+            fast |= {
+                "retry_first_s": 0.05,
+                "retry_max_s": 0.2,
+                "ack_timeout_s": 2.0,
+                "connect_timeout_s": 2.0,
+            }
             node = Node(
                 tmp_path_factory.mktemp("node"),
                 [

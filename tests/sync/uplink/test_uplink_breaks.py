@@ -252,7 +252,7 @@ import sys
 from pathlib import Path
 from sync.clock import SystemClock
 from sync.outbox import Outbox, OutboxSettings
-from sync.settings import BrokerSettings, UplinkSettings
+from sync.settings import BrokerSettings, Confirm, UplinkSettings
 from sync.uplink import Uplink
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 clock = SystemClock()
@@ -260,7 +260,7 @@ settings = OutboxSettings(directory=folder, runtime_directory=folder)
 outbox = Outbox(folder / "o.db", clock=clock, settings=settings)
 broker = BrokerSettings(host="127.0.0.1", port=port, tls=False)
 uplink = Uplink(
-    UplinkSettings(), [broker], lambda: outbox, clock, client_id="gate",
+    UplinkSettings(confirm=Confirm.BROKER), [broker], lambda: outbox, clock, client_id="gate",
     base_topic="tuquan/v1/ben-nghe/gate", birth=lambda: {"state": "online"}, emit=lambda _: None,
 )
 uplink.start()
