@@ -33,7 +33,7 @@ _BYTES_PER_KB: Final = 1024
 
 @dataclass(slots=True)
 class _Flight:
-    """One unanswered packet; a status of ours has no row."""
+    """One unanswered packet; a status of ours has no row, and what is only said has no topic either."""
 
     row: Row | None
     what: str
@@ -110,6 +110,17 @@ class Courier:
         """Publish once, QoS 0: lost when the line is."""
         if self._fits(topic, payload, f"the health report on {topic}"):
             self._link.publish(topic, payload, qos=0)
+
+    def say(self, topic: str, payload: bytes, correlation: bytes, expiry_s: int) -> None:
+        """Publish once, QoS 1, whatever comes of it: an answer that nobody takes is no fault of the line."""
+        if (
+            self._limit is not None
+            and len(payload) + len(topic.encode()) + len(correlation) + 20 > self._limit
+        ):
+            return
+        mid = self._link.publish(topic, payload, expiry_s=expiry_s, correlation=correlation)
+        self._flights[mid] = _Flight(None, "", len(payload), self.now_s())
+        self._flying_bytes += len(payload)
 
     def pump(self) -> None:
         """Send as many rows as the window allows."""
@@ -210,6 +221,8 @@ class Courier:
         return False
 
     def _settle_status(self, topic: str, code: int) -> None:
+        if not topic:
+            return
         if code >= FAILURE:
             self.trouble[topic] = _why(code, topic)
         else:

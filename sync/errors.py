@@ -5,6 +5,7 @@ The tree::
     SyncError
     ├── MessageError (ValueError)            a message that no outbox may accept and no subscriber could read
     ├── WireError (ValueError)               a document from the wire that is not what it says it is
+    │   └── CommandError                     a command that must not be obeyed; carries the reason
     ├── WakeError (OSError)                  the wake-up socket cannot be opened
     ├── LinkError (ConnectionError)          no connection, or no longer (sync.dial)
     ├── Stopping                             whoever waits is asked to come to an end (sync.dial)
@@ -15,6 +16,8 @@ The tree::
         │   └── OutboxFull                   it is at its limit and holds nothing less important to drop
         └── OutboxClosed (RuntimeError)      the outbox was used after close()
 """
+
+from uuid import UUID
 
 
 class SyncError(Exception):
@@ -27,6 +30,20 @@ class MessageError(SyncError, ValueError):
 
 class WireError(SyncError, ValueError):
     """A received document is not a valid alert, event, status, receipt or whatever else it claims to be."""
+
+
+class CommandError(WireError):
+    """A received command that a node must not obey.
+
+    Attributes:
+        reason: why, one word (`sync.command.Reason`).
+        id: the command's id, where it could be read.
+    """
+
+    def __init__(self, text: str, *, reason: str, id: UUID | None = None) -> None:  # noqa: A002 - its name
+        super().__init__(text)
+        self.reason = reason
+        self.id = id
 
 
 class WakeError(SyncError, OSError):

@@ -147,19 +147,41 @@ class Link:
         if self.stream.error and not self.lost:
             self.lost = self.stream.error
 
-    def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
+    def publish(  # noqa: PLR0913 - as many as MQTT has
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        answer_to: str = "",
+        correlation: bytes = b"",
     ) -> int:
         """Send a message with the next `flush`; says the packet id that its answer will carry.
+
+        Args:
+            topic: where to.
+            payload: what.
+            qos: 0 or 1.
+            retain: whether the broker keeps it as the topic's last word.
+            expiry_s: seconds after which the broker drops it; None for never.
+            answer_to: the topic on which an answer is expected; "" for none.
+            correlation: what the answer is to repeat, or what the question said; empty for nothing.
 
         Raises:
             LinkError: the link is lost.
             ValueError: MQTT cannot carry this topic or payload.
         """
         properties = None
-        if expiry_s is not None:
+        if expiry_s is not None or answer_to or correlation:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if properties is not None and expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
+        if properties is not None and answer_to:
+            properties.ResponseTopic = answer_to
+        if properties is not None and correlation:
+            properties.CorrelationData = correlation
         info = self._client.publish(topic, payload, qos, retain, properties)
         self._check(info.rc)
         return info.mid
@@ -240,7 +262,12 @@ class Link:
         said = message.properties
         known = said.json() if said is not None else {}  # type: ignore[no-untyped-call]
         try:
-            arrival = Arrival(topic=message.topic, payload=bytes(message.payload), properties=dict(known))
+            arrival = Arrival(
+                topic=message.topic,
+                payload=bytes(message.payload),
+                properties=dict(known),
+                retained=message.retain,
+            )
         except UnicodeDecodeError:
             return  # a topic that is not UTF-8 is nothing that we asked for
         self.arrivals.append(arrival)

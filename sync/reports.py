@@ -64,11 +64,13 @@ class Arrival:
         topic: where it was published.
         payload: its bytes, unchecked.
         properties: MQTT 5 properties by their names in the standard; CorrelationData in hexadecimal.
+        retained: whether the broker had kept it as the topic's last word.
     """
 
     topic: str
     payload: bytes
     properties: dict[str, Any]
+    retained: bool = False
 
 
 Report = Delivery | LinkState | Arrival

@@ -22,6 +22,7 @@ from sync.link import Connector, Letter, Link
 from sync.message import MessageClass, Row
 from sync.reports import Arrival, Delivery, LinkState, Proof, Report
 from sync.route import Route
+from sync.sayings import Sayings
 from sync.sending import SendQueue
 from sync.tls import TlsProblem
 
@@ -128,6 +129,7 @@ class Uplink:
         self._health: bytes | None = None
         self._receipts: deque[UUID] = deque()
         self._handed: deque[Row] = deque(maxlen=_HANDED_ROWS)
+        self._sayings = Sayings(self._now_s)
         self._state = LinkState(
             connected=False, broker=self._route.broker.name, reason="not started", since_ns=self._now_ns()
         )
@@ -194,6 +196,11 @@ class Uplink:
     def receipted(self, message_id: UUID) -> None:
         """The station has a message: the proof that `confirm = "station"` waits for."""
         self._receipts.append(message_id)
+        self._waiter.wake()
+
+    def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None:
+        """Publish once with QoS 1, not retained; lost when there is no connection within a minute."""
+        self._sayings.add(topic, payload, correlation)
         self._waiter.wake()
 
     # The thread
@@ -350,6 +357,7 @@ class Uplink:
         health, self._health = self._health, None
         if health is not None:
             courier.health(f"{self._base}/health", health)
+        self._sayings.send(courier)
         if self._refresh and courier.room:
             self._refresh = False
             courier.status(f"{self._base}/status", self._birth_document())
@@ -367,6 +375,7 @@ class Uplink:
         until_s = self._now_s() + _LEAVE_S
         self._drain(link, courier, until_s)
         try:
+            self._sayings.send(courier)
             courier.status(f"{self._base}/status", self._offline(reason))
             self._drain(link, courier, until_s)
             link.disconnect()
