@@ -279,10 +279,12 @@ def test_cable_to_nowhere_refuses(tmp_path):
     """When nobody listens at the far end, the near end is reset."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        with Cable("127.0.0.1", free.getsockname()[1]) as cable:
-            sock = socket.create_connection(("127.0.0.1", cable.port), 5)
-            with sock, pytest.raises(ConnectionResetError):
-                sock.recv(1)
+        with (
+            Cable("127.0.0.1", free.getsockname()[1]) as cable,
+            pytest.raises(ConnectionResetError),  # while connecting already, where the far end is quick
+            socket.create_connection(("127.0.0.1", cable.port), 5) as sock,
+        ):
+            sock.recv(1)
 
 
 def test_cable_can_be_stopped_twice_and_without_start(echo):
