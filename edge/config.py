@@ -166,9 +166,7 @@ class NodeSettings:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """What does not fit together: field name and what would be right."""
-        for key, value in (("commune", self.commune), ("name", self.name)):
-            if not _SLUG.fullmatch(value) or len(value) > _SLUG_LENGTH:
-                yield key, _SLUG_REMEDY
+        yield from slug_problems(commune=self.commune, name=self.name)
         if not self.place.strip():
             yield "place", "This is empty; an alert without a place helps nobody. Write where the node hangs."
         if len(self.contacts) > _MOST_LINES:
@@ -346,6 +344,13 @@ def load(file: Path) -> NodeConfig:
     for problem in found.problems:
         _log.warning("%s: %s", file, problem)
     return found.config
+
+
+def slug_problems(**slugs: str) -> Iterator[tuple[str, str]]:
+    """Which of these names cannot be a level of a topic: its field and what would be right."""
+    for key, value in slugs.items():
+        if not _SLUG.fullmatch(value) or len(value) > _SLUG_LENGTH:
+            yield key, _SLUG_REMEDY
 
 
 def _key(kind: AlertKind) -> str:

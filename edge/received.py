@@ -1,8 +1,7 @@
 """What a subscriber reads: an envelope from the wire, checked, with its alert.
 
 Owns the step from bytes that anybody may have published to an alert that can be shown. Nothing from the wire
-is
-trusted: what is not an alert is refused with a reason, and control characters never reach a terminal.
+is trusted: what is not an alert is refused with a reason, and control characters never reach a terminal.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from edge.events import Alert, Language
 from edge.words import show_time
 from sync.clock import ClockQuality
 from sync.envelope import Envelope, open_envelope
+from sync.errors import WireError
+from sync.station.records import Archived
 
 _KNOWN_IDS = 10_000
 
@@ -84,6 +85,16 @@ def one_line(received: Received, language: Language) -> str:
     if received.envelope.clock is ClockQuality.UNSYNCED:
         parts.append("(giờ chưa chắc chắn)" if vietnamese else "(time not certain)")
     return plain("  ".join(parts))
+
+
+def archived_line(message: Archived, language: Language) -> str:
+    """A message of the station's archive as one line of a terminal: when, what, from where, received when."""
+    try:
+        told = one_line(read(message.payload), language)
+    except WireError:
+        told = plain(f"{show_time(message.time_us)}  {message.topic}  [{message.node}: {message.subject}]")
+    words = "đã nhận" if language is Language.VI else "received"
+    return f"{told}  {words} {show_time(message.received_us).partition(' ')[2]}"
 
 
 def plain(text: str) -> str:

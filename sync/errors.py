@@ -11,6 +11,10 @@ The tree::
     ├── Stopping                             whoever waits is asked to come to an end (sync.dial)
     ├── TlsProblem                           our own certificate, key or password file is wrong (sync.tls)
     ├── SubscriptionRefused (PermissionError)  the broker does not let us listen (sync.subscriber)
+    ├── ArchiveError                         the station's archive (sync.station)
+    │   ├── ArchiveUnavailable (OSError)     the disk refuses: nothing was stored, try again later
+    │   ├── ArchiveBusy (OSError)            another station works on it
+    │   └── ArchiveClosed (RuntimeError)     the archive was used after close()
     └── OutboxError
         ├── OutboxUnavailable (OSError)      the disk refuses, and this class is not kept in memory
         │   └── OutboxFull                   it is at its limit and holds nothing less important to drop
@@ -64,3 +68,19 @@ class OutboxFull(OutboxUnavailable):
 
 class OutboxClosed(OutboxError, RuntimeError):
     """The outbox was used after `close()`."""
+
+
+class ArchiveError(SyncError):
+    """Root of what the station's archive raises."""
+
+
+class ArchiveUnavailable(ArchiveError, OSError):
+    """The disk refuses (full, read-only, broken): nothing of the batch counts as stored."""
+
+
+class ArchiveBusy(ArchiveError, OSError):
+    """Another station works on the same archive."""
+
+
+class ArchiveClosed(ArchiveError, RuntimeError):
+    """The archive was used after `close()`."""

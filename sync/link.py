@@ -1,7 +1,9 @@
 """One connection to one broker: a fresh paho client, driven by whoever owns the link, thrown away at its end.
 
 Owns everything that is known about paho. Its callbacks only append to deques and set attributes; nothing here
-locks, waits or decides. MQTT 5 only, clean start, no session at the broker: the outbox is the session.
+locks, waits or decides. MQTT 5 only. A node starts clean and leaves no session at the broker: its outbox is
+the session. A receiver that must not miss anything gives a `Session`: the broker then keeps what comes while
+it is away, and regards a message as delivered only when the receiver itself says so (`Link.ack`).
 """
 
 from __future__ import annotations
@@ -52,6 +54,21 @@ class Letter:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a receiver leaves at the broker while it is away (MQTT 5.0, 3.1.2.11).
+
+    Attributes:
+        expiry_s: seconds after the end of the connection for which the broker keeps it.
+        receive_maximum: how many QoS 1 messages the broker may send before the first is acknowledged.
+        maximum_packet: the largest packet in bytes that the receiver takes; larger ones the broker drops.
+    """
+
+    expiry_s: int
+    receive_maximum: int
+    maximum_packet: int
+
+
 class _Client(mqtt.Client):
     """paho on a connection that is open already.
 
@@ -59,12 +76,13 @@ class _Client(mqtt.Client):
     failed TLS handshake leaves the socket to the garbage collector.
     """
 
-    def __init__(self, stream: Stream, client_id: str) -> None:
+    def __init__(self, stream: Stream, client_id: str, *, manual_ack: bool) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
+            manual_ack=manual_ack,
         )
         self._opened = stream
 
@@ -80,6 +98,8 @@ class Link:
         broker: whose user name and password file to use.
         client_id: MQTT client id.
         will: what the broker publishes, retained, when the link is lost.
+        session: what the broker keeps between connections; None for nothing. With one, each arrival that
+            carries a packet id has to be acknowledged by `ack`.
 
     Attributes:
         terms: what the broker allows; None until it has accepted us.
@@ -89,7 +109,14 @@ class Link:
         refusals: reasons why a subscription was refused.
     """
 
-    def __init__(self, stream: Stream, broker: BrokerSettings, client_id: str, will: Letter | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        broker: BrokerSettings,
+        client_id: str,
+        will: Letter | None,
+        session: Session | None = None,
+    ) -> None:
         self.stream: Final = stream
         self.terms: Terms | None = None
         self.lost = ""
@@ -97,11 +124,12 @@ class Link:
         self.arrivals: deque[Arrival] = deque()
         self.refusals: deque[str] = deque()
         self._broker = broker
-        self._client = _Client(stream, client_id)
+        self._session = session
+        self._client = _Client(stream, client_id, manual_ack=session is not None)
         self._prepare(will)
 
     def open(self, keepalive_s: int) -> None:
-        """Send CONNECT: clean start, and no session left at the broker afterwards.
+        """Send CONNECT: a clean start and nothing left at the broker afterwards, unless there is a `Session`.
 
         Raises:
             TlsProblem: the password file cannot be read.
@@ -112,13 +140,14 @@ class Link:
             password = tls.read_password(secret) if secret else None
             self._client.username_pw_set(self._broker.username, password)
         wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        wishes.SessionExpiryInterval = 0
-        wishes.MaximumPacketSize = MAX_PACKET_BYTES
-        self._check(
-            self._client.connect(
-                self._broker.host, self._broker.port, keepalive_s, clean_start=True, properties=wishes
-            )
-        )
+        session = self._session
+        wishes.SessionExpiryInterval = session.expiry_s if session else 0
+        wishes.MaximumPacketSize = session.maximum_packet if session else MAX_PACKET_BYTES
+        if session:
+            wishes.ReceiveMaximum = session.receive_maximum
+        host, port = self._broker.host, self._broker.port
+        clean = session is None
+        self._check(self._client.connect(host, port, keepalive_s, clean_start=clean, properties=wishes))
         self.stream.flush()
 
     @property
@@ -195,6 +224,17 @@ class Link:
         if topics:
             self._check(self._client.subscribe([(topic, 1) for topic in topics])[0])
 
+    def ack(self, arrival: Arrival) -> None:
+        """Tell the broker, with the next `flush`, that a message need not be kept for us any more.
+
+        Only with a `Session`, and in the order of arrival (MQTT 5.0, 4.6).
+
+        Raises:
+            LinkError: the link is lost; the broker will send the message again.
+        """
+        if arrival.mid:
+            self._check(self._client.ack(arrival.mid, 1))
+
     def disconnect(self) -> None:
         """Take leave: the broker will not publish the will."""
         self._client.disconnect()
@@ -266,10 +306,12 @@ class Link:
                 topic=message.topic,
                 payload=bytes(message.payload),
                 properties=dict(known),
+                mid=message.mid if message.qos else 0,
                 retained=message.retain,
             )
-        except UnicodeDecodeError:
-            return  # a topic that is not UTF-8 is nothing that we asked for
+        except UnicodeDecodeError:  # a topic that is not UTF-8 is nothing that we asked for
+            self._client.ack(message.mid, message.qos)  # does nothing unless we acknowledge ourselves
+            return
         self.arrivals.append(arrival)
 
 
@@ -292,7 +334,9 @@ class Connector:
         self._timeout_s = timeout_s
         self._keepalive_s = keepalive_s
 
-    def connect(self, broker: BrokerSettings, client_id: str, will: Letter | None) -> tuple[Link, Terms]:
+    def connect(
+        self, broker: BrokerSettings, client_id: str, will: Letter | None, session: Session | None = None
+    ) -> tuple[Link, Terms]:
         """A link that the broker has accepted.
 
         Raises:
@@ -301,7 +345,7 @@ class Connector:
             Stopping: the waiter was stopped.
         """
         deadline_s = self._now_s() + self._timeout_s
-        link = Link(self._dialler.dial(broker, deadline_s), broker, client_id, will)
+        link = Link(self._dialler.dial(broker, deadline_s), broker, client_id, will, session)
         try:
             link.open(self._keepalive_s)
             return link, self._welcome(link, deadline_s)

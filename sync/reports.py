@@ -58,18 +58,20 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A message that came down to the node.
+    """A message that came in.
 
     Attributes:
         topic: where it was published.
         payload: its bytes, unchecked.
         properties: MQTT 5 properties by their names in the standard; CorrelationData in hexadecimal.
+        mid: packet id of a QoS 1 message, for `Link.ack`; 0 for QoS 0.
         retained: whether the broker had kept it as the topic's last word.
     """
 
     topic: str
     payload: bytes
     properties: dict[str, Any]
+    mid: int = 0
     retained: bool = False
 
 

@@ -26,6 +26,7 @@ _WHERE = {
     "detect": "edge.cli.detect",
     "demo": "edge.cli.demo",
     "doctor": "edge.cli.doctor",
+    "station": "edge.cli.station",
 }
 
 EXIT_FAILED = 1

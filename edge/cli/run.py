@@ -49,7 +49,7 @@ def alarm(config: Path) -> None:
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     from edge.alarm import run  # noqa: PLC0415 - vision must not pay for it
 
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         run(config, stop)
 
 
@@ -59,12 +59,13 @@ def vision(config: Path) -> None:
     """The big process: camera, model, and what they see."""
     from edge.vision import run  # noqa: PLC0415 - the alarm process must not pay for it
 
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         run(config, stop)
 
 
 @contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -75,7 +76,7 @@ def _both(config: Path) -> int:
     """Start the two processes; the node is up as long as the alarm process is."""
     alarm_process, vision_process = _start("alarm", config), _start("vision", config)
     told = False
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         while not stop.wait(0.5) and alarm_process.poll() is None:
             if not told and vision_process.poll() is not None:
                 told = True
