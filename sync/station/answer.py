@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.message import utc_text
+from sync.cloudevent import utc_text
 from sync.receipt import Receipt, ReceiptState
 from sync.station.records import ROOT, address
 

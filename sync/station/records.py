@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from sync.cloudevent import utc_text
 from sync.envelope import Envelope
-from sync.message import utc_text
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -10,7 +10,7 @@ import pytest
 from uuid6 import uuid7
 
 from sync.clock import ManualClock
-from sync.message import utc_text
+from sync.cloudevent import utc_text
 from sync.station.archive import Archive
 from sync.station.records import Incoming, Way
 

@@ -14,8 +14,8 @@ from contextlib import closing
 import pytest
 
 from sync.clock import ClockQuality
+from sync.cloudevent import utc_text
 from sync.errors import ArchiveBusy, ArchiveClosed, ArchiveUnavailable
-from sync.message import utc_text
 from sync.station.archive import look
 from sync.station.records import Incoming, Kind, Way
 from tests.sync.station.conftest import BASE, BOOT, NEW_YEAR_US
