@@ -43,6 +43,7 @@ _STUMBLE_S: Final = 1.0
 _REMOVE_AFTER_S: Final = 0.002  # the disk is left alone while answers keep coming,
 _REMOVE_ROWS: Final = 64  # up to so many
 _LOOK_EVERY_S: Final = 1.0
+_LOOK_AFTER_PRESS_S: Final = 0.005
 _LEAVE_S: Final = 1.0
 _PRESS_RETRY_S: Final = 1.0
 _HANDED_ROWS: Final = 64  # what is forgotten beyond it is read from the outbox
@@ -170,11 +171,14 @@ class Uplink:
         """There are new rows in the outbox.
 
         Args:
-            row: one of them, to be sent without being read from the file first.
+            row: one of them, to be sent at once, without being read from the file first.
         """
-        if row is not None:
-            self._handed.append(row)
+        if row is None:
+            self._waiter.wake()
+            return
+        self._handed.append(row)
         self._waiter.wake()
+        time.sleep(0)  # the interpreter's lock goes over now, not when the caller has done its lamps
 
     def refresh_birth(self) -> None:
         """What `birth` tells has changed: publish it again."""
@@ -303,12 +307,13 @@ class Uplink:
             self._look_around()
 
     def _wake_up(self, courier: Courier) -> None:
-        """A press goes out before anything else: first what was handed over, then what is new."""
+        """A press goes out before anything else; the look for other rows waits for a moment."""
+        if self._handed:
+            self._look_s = min(self._look_s, self._now_s() + _LOOK_AFTER_PRESS_S)
+        else:
+            self._queue.woken()
         while self._handed:
             self._queue.hand(self._handed.popleft())
-            if not self._moving:
-                courier.pump()
-        self._queue.woken()
         if not self._moving:
             courier.pump()
 
@@ -329,7 +334,7 @@ class Uplink:
         self._tell(connected=True, reason=complaints[0] if complaints else "")
 
     def _patience_s(self, courier: Courier) -> float:
-        due_s = courier.due_in_s()
+        due_s = min(courier.due_in_s(), max(0.0, self._look_s - self._now_s()))
         if self._queue.unremoved and self._now_s() >= self._remove_s:
             return min(due_s, _REMOVE_AFTER_S)
         return due_s
