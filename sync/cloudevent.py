@@ -11,9 +11,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from sync.clock import STEP_US, ClockQuality, right_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync.clock import Anchor, Clock
     from sync.schema import Raw
 
 DELAYED_AFTER_MS: Final = 10_000
@@ -29,17 +34,51 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 16
 
 
-def event_text(raw: Raw, boot: bytes, now_us: int) -> str:
+class Now(NamedTuple):
+    """The moment at which rows are sent, and what is known then of their times.
+
+    Attributes:
+        boot: this start of the machine.
+        mono_us: monotonic time in it, microseconds.
+        wall_us: wall time, microseconds since 1970; None while it cannot be trusted.
+        anchors: of each start of the machine that is known.
+    """
+
+    boot: bytes
+    mono_us: int
+    wall_us: int | None
+    anchors: Mapping[bytes, Anchor]
+
+    @classmethod
+    def of(cls, clock: Clock) -> Self:
+        """This moment, by a clock."""
+        trusted = clock.quality() is not ClockQuality.UNSYNCED
+        wall_us = clock.wall_us() if trusted else None
+        return cls(clock.boot_id.bytes, clock.monotonic_us(), wall_us, clock.anchors)
+
+    def age_ms(self, boot: bytes, mono_us: int, wall_us: int, clock: str) -> int | None:
+        """How old something is, in milliseconds; None when nobody can tell.
+
+        Within a boot by monotonic time; across boots by wall time, where both times can be trusted.
+        """
+        if boot == self.boot:
+            return max(0, self.mono_us - mono_us) // 1000
+        if self.wall_us is None or clock == ClockQuality.UNSYNCED or wall_us - self.wall_us > STEP_US:
+            return None
+        return max(0, self.wall_us - wall_us) // 1000
+
+
+def event_text(raw: Raw, now: Now) -> str:
     """The event that a stored row becomes at this moment.
 
     Extension attributes: `bootid` and `seq` (gaps are visible), `clock` (how far `time` can be trusted),
-    `delayed` (older than 10 s when sent, or put before the machine's last start) and, when that is true and
-    the age is known, `delayms`.
+    `corrected` (only where it is true: `time` was computed when the time of that boot became known; an
+    earlier copy may have said another), `delayed` (older than 10 s when sent, or put before the machine's
+    last start) and, when that is true and the age is known, `delayms`.
 
     Args:
         raw: the row, in the order of `schema.COLUMNS`.
-        boot: the machine's start that `now_us` counts from.
-        now_us: monotonic time, microseconds.
+        now: the moment.
 
     Raises:
         ValueError: there is something in the row that was never put there.
@@ -47,34 +86,39 @@ def event_text(raw: Raw, boot: bytes, now_us: int) -> str:
     _, seq, row_id, its_boot, wall_us, mono_us, clock, _, kind, source, subject, data, _, dataschema = raw
     if len(row_id) != _ID_BYTES or len(its_boot) != _ID_BYTES:
         raise ValueError(f"row {raw[0]} of the outbox has an id of {len(row_id)} bytes")
+    wall_us, clock, corrected = right_time(its_boot, wall_us, mono_us, clock, now.anchors)
     second, fraction_us = divmod(wall_us, 1_000_000)
     ident = row_id.hex()
-    before_time, before_seq, rest = _parts((its_boot, clock, kind, source, subject, dataschema))
+    repeated = (its_boot, clock, kind, source, subject, dataschema)
+    before_time, before_seq, rest = _parts(repeated, corrected=corrected)
     return (
         f'{{"specversion":"1.0","id":"'
         f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}"
         f"{before_time}{_second_text(second)}.{fraction_us // 1000:03d}{before_seq}{seq:d}{rest}"
-        f'{_delay(its_boot == boot, (now_us - mono_us) // 1000)},"data":{data}}}'
+        f'{_delay(its_boot == now.boot, now.age_ms(its_boot, mono_us, wall_us, clock))},"data":{data}}}'
     )
 
 
-def _delay(same_boot: bool, age_ms: int) -> str:  # noqa: FBT001 - private
-    """The attributes that say how late a message is; monotonic time of another boot says nothing."""
-    if not same_boot:
+def _delay(same_boot: bool, age_ms: int | None) -> str:  # noqa: FBT001 - private
+    """The attributes that say how late a message is; what waited over a restart is late in any case."""
+    if age_ms is None:
         return '"delayed":true'
-    if age_ms <= DELAYED_AFTER_MS:
+    if same_boot and age_ms <= DELAYED_AFTER_MS:
         return '"delayed":false'
     return f'"delayed":true,"delayms":{min(age_ms, MAX_INTEGER)}'
 
 
 @lru_cache(maxsize=256)
-def _parts(repeated: tuple[bytes, str, str, str, str | None, str | None]) -> tuple[str, str, str]:
+def _parts(
+    repeated: tuple[bytes, str, str, str, str | None, str | None], *, corrected: bool
+) -> tuple[str, str, str]:
     """What stands between id and time, time and seq, seq and delay."""
     boot, clock, kind, source, subject, dataschema = repeated
     text = ENCODER.encode
     hexed = boot.hex()
     boot_id = f"{hexed[:8]}-{hexed[8:12]}-{hexed[12:16]}-{hexed[16:20]}-{hexed[20:]}"
     rest = f',"clock":{text(clock)},'
+    rest += '"corrected":true,' if corrected else ""
     rest += f'"subject":{text(subject)},' if subject else ""
     rest += f'"dataschema":{text(dataschema)},' if dataschema else ""
     return (

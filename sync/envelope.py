@@ -30,6 +30,9 @@ class Envelope:
     clock: ClockQuality = field(metadata=word("Whether that time can be trusted."))
     bootid: UUID = field(metadata=word("Which start of the node's machine."))
     seq: int = field(metadata=word("Its number in that boot.", ge=0))
+    corrected: bool = field(
+        default=False, metadata=word("Whether that time was computed afterwards; an earlier copy may differ.")
+    )
     delayed: bool = field(default=False, metadata=word("Whether it waited."))
     delayms: int | None = field(default=None, metadata=word("How long it waited.", ge=0))
 

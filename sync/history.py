@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlite_utils import Database
 
 from sync import schema
+from sync.clock import Anchor, ClockQuality
 from sync.errors import OutboxUnavailable
 from sync.message import Row
 
@@ -25,10 +26,11 @@ class Delivered:
 
     Attributes:
         id: the message's id.
-        wall_us: when it happened, microseconds since 1970 in UTC, by the node's clock of then.
+        wall_us: when it happened, microseconds since 1970 in UTC, as well as the node knew it then.
         topic: where it was published.
         subject: the device that it is about.
         delivered_us: when the proof came.
+        clock: how far `wall_us` can be trusted.
     """
 
     id: UUID
@@ -36,6 +38,7 @@ class Delivered:
     topic: str
     subject: str
     delivered_us: int
+    clock: ClockQuality
 
 
 def waiting(path: Path, limit: int) -> list[Row]:
@@ -46,7 +49,8 @@ def waiting(path: Path, limit: int) -> list[Row]:
     """
     with _reading(path) as database:
         raws = database.execute(f"{schema.SELECT} ORDER BY key LIMIT ?", (limit,))
-        return [schema.from_raw(raw) for raw in raws]
+        anchors = _anchors(database)
+        return [schema.from_raw(raw).timed(anchors) for raw in raws]
 
 
 def delivered(path: Path, limit: int) -> list[Delivered]:
@@ -64,9 +68,17 @@ def delivered(path: Path, limit: int) -> list[Delivered]:
                 topic=row["topic"],
                 subject=row["subject"],
                 delivered_us=row["delivered_us"],
+                clock=ClockQuality(row.get("clock") or ClockQuality.SYNCED),
             )
             for row in rows
         ]
+
+
+def _anchors(database: Database) -> dict[bytes, Anchor]:
+    """What is known of each boot; nothing in a file that no newer version has opened yet."""
+    if "boot" not in database.table_names():
+        return {}
+    return dict(schema.read_boots(database.conn))
 
 
 @contextmanager

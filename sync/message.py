@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sync.clock import Clock, ClockQuality
-from sync.cloudevent import ENCODER, event_text
+from sync.clock import Anchor, Clock, ClockQuality, right_time
+from sync.cloudevent import ENCODER, Now, event_text
 from sync.errors import MessageError
 
 if TYPE_CHECKING:
@@ -152,17 +152,35 @@ class Row:
         )  # fmt: skip
 
     def age_ms(self, clock: Clock) -> int | None:
-        """Milliseconds since the put, by monotonic time; None when the machine was started again since."""
-        if clock.boot_id != self.boot_id:
-            return None
-        return max(0, clock.monotonic_us() - self.mono_us) // 1000
+        """Milliseconds since the put; None when nobody can tell.
+
+        Within a boot by monotonic time; across boots by wall time, where both times can be trusted.
+        """
+        now = Now.of(clock)
+        row = self.timed(now.anchors)
+        return now.age_ms(row.boot_id.bytes, row.mono_us, row.wall_us, row.clock)
 
     def remaining_s(self, clock: Clock) -> int | None:
-        """Whole seconds until it expires, 0 when it has; None when it never does or the age is not known."""
-        age_ms = self.age_ms(clock)
-        if self.expires_s is None or age_ms is None:
+        """Whole seconds until it expires at the latest, 0 when it has; None when it never does.
+
+        No clock that may be wrong decides here. What was put before the machine's last start is at least as
+        old as that start, by monotonic time; it is older only while a time service keeps the clock.
+        """
+        if self.expires_s is None:
             return None
+        age_ms = clock.monotonic_us() // 1000
+        if clock.boot_id == self.boot_id:
+            age_ms = max(0, clock.monotonic_us() - self.mono_us) // 1000
+        elif clock.quality() is ClockQuality.SYNCED:
+            age_ms = max(age_ms, self.age_ms(clock) or 0)
         return max(0, self.expires_s - age_ms // 1000)
+
+    def timed(self, anchors: Mapping[bytes, Anchor]) -> Row:
+        """The row with the time that is known for it by now."""
+        wall_us, clock, corrected = right_time(
+            self.boot_id.bytes, self.wall_us, self.mono_us, self.clock, anchors
+        )
+        return replace(self, wall_us=wall_us, clock=ClockQuality(clock)) if corrected else self
 
 
 def render(row: Row, clock: Clock) -> bytes:
@@ -171,4 +189,4 @@ def render(row: Row, clock: Clock) -> bytes:
     Raises:
         ValueError: there is something in the row that was never put there.
     """
-    return event_text(row.raw(), clock.boot_id.bytes, clock.monotonic_us()).encode()
+    return event_text(row.raw(), Now.of(clock)).encode()

@@ -29,6 +29,7 @@ from threading import Lock
 from uuid import UUID
 
 from sync import schema
+from sync.boots import Boots
 from sync.clock import Clock
 from sync.errors import OutboxClosed, OutboxFull, OutboxUnavailable
 from sync.held import Held
@@ -68,6 +69,7 @@ class Outbox:
         self._store = Store(path, checkpoint_bytes=self._quota.checkpoint_bytes)
         self._numbers = Numbers(path, self.settings.runtime_directory)
         self._held = Held(self.settings.max_held)
+        self._boots = Boots(self._store, clock)
         self._rescue = Rescue(self._store, self._insert_saved)
         self._flushing = Lock()
         self._closed = False
@@ -271,6 +273,7 @@ class Outbox:
             self._delete(gone[start : start + CHUNK_KEYS])
             self._held.buried(gone[start : start + CHUNK_KEYS])
         self._save_drops()
+        self._boots.keep()
         self._rescue.step(0.2)
         self._store.checkpoint()
 
@@ -328,6 +331,7 @@ class Outbox:
             with self._store.writing(self._store.urgent) as connection:
                 connection.execute("UPDATE state SET arrival = arrival WHERE id = 1")
             self._rescue.note_set_aside()
+            self._boots.load()
             self._noted = 0
             boot_id = self._clock.boot_id
             with self._store.reading() as connection:

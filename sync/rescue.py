@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sync import schema
+from sync.boots import take_over
 from sync.message import Row
 from sync.salvage import Salvage
 from sync.store import Store
@@ -52,7 +53,7 @@ class Rescue:
         self._report = Report()
 
     def note_set_aside(self) -> None:
-        """Write down that a file was set aside, and take over the numbers that it can still tell.
+        """Write down that a file was set aside, and take over what it still tells of numbers and boots.
 
         Raises:
             OSError: the disk refuses.
@@ -62,11 +63,12 @@ class Rescue:
             return
         self.close()
         damaged = Salvage(self._store.set_aside)
-        state = damaged.state()
+        state, boots = damaged.state(), damaged.boots()
         damaged.close()
         with self._store.writing(self._store.urgent) as connection:
             if state is not None:
                 schema.note_numbers(connection, state.arrival, state.boot, state.seq)
+            take_over(connection, boots)
             self._store.urgent.opened().table("aside").insert(
                 {"name": self._store.set_aside.name, "salvaged": 0, "lost": 0, "done": 0}
             )

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from sync import schema
+from sync.clock import Anchor
 from sync.message import MessageClass, Row
 
 MAX_PROBES = 4096
@@ -50,6 +51,14 @@ class Salvage:
             return schema.read_state(self._connection)
         except sqlite3.Error:
             return None
+
+    def boots(self) -> list[tuple[bytes, Anchor]]:
+        """The anchors that can still be read; a file of an earlier version has none."""
+        found: list[tuple[bytes, Anchor]] = []
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                found.extend(schema.read_boots(self._connection))
+        return found
 
     def rows(self) -> Iterator[Row]:
         """The readable rows, life-safety first; in order within a class wherever nothing is damaged."""

@@ -1,24 +1,25 @@
 """The outbox file: its tables, their migrations, how a connection is set up, and rows to and from Python.
 
-Three tables. `message` is one b-tree in sending order: the key is the class above the arrival number, so
+Five tables. `message` is one b-tree in sending order: the key is the class above the arrival number, so
 reading in order, dropping the oldest of a class and deleting what was delivered all touch neighbouring
 pages, and there is no secondary index to keep up. `state` is one row: how many rows were given up per
 class, and the numbers given out so far, brought up to date every `NUMBERS_STEP` messages (`sync.numbers`
 has the exact ones). `aside` lists damaged files that this one replaced, and what was saved from them.
-`delivered` remembers the last alerts that left, for people who ask; nothing depends on it.
+`delivered` remembers the last alerts that left, for people who ask; nothing depends on it. `boot` holds what
+is known of the wall time of each start of the machine (`sync.boots`).
 
 The schema's version is SQLite's `user_version`; migrations are functions that take it up by one.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from sqlite_utils import Database
 
-from sync.clock import ClockQuality
+from sync.clock import Anchor, ClockQuality
 from sync.message import CLASS_SHIFT, MessageClass, Row
 
 PAGE_BYTES = 4096
@@ -26,6 +27,8 @@ NUMBERS_STEP = 32
 """Messages after which the numbers in the file are brought up to date, for one page less in each commit."""
 DELIVERED_KEPT = 500
 """How many delivered alerts are remembered."""
+BOOTS_KEPT = 1024
+"""How many starts of the machine are remembered: weeks of power cuts, some 60 KB."""
 ROW_OVERHEAD_BYTES = 400
 """What a row takes beside its data: topic, type, source, subject, ids, cell header; generously."""
 
@@ -142,7 +145,18 @@ def _first(database: Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first,)
+def _second(database: Database) -> None:
+    """Version 2: the anchor of each start of the machine, and how good a delivered alert's time is."""
+    database.table("boot").create(
+        {"n": int, "boot": bytes, "offset_us": int, "first_us": int, "last_us": int},
+        pk="n",
+        not_null={"boot", "offset_us", "first_us", "last_us"},
+        strict=True,
+    )
+    database.conn.execute("ALTER TABLE delivered ADD COLUMN clock TEXT")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second)
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -169,6 +183,28 @@ def note_numbers(connection: sqlite3.Connection, arrival: int, boot: bytes, seq:
     )
 
 
+def note_boot(connection: sqlite3.Connection, boot: bytes, anchor: Anchor) -> None:
+    """Remember a boot's anchor, in the current transaction; the oldest boots go."""
+    connection.execute("DELETE FROM boot WHERE boot = ?", (boot,))
+    connection.execute(
+        "INSERT INTO boot (boot, offset_us, first_us, last_us) VALUES (?,?,?,?)",
+        (boot, anchor.offset_us, anchor.first_us, anchor.last_us),
+    )
+    connection.execute("DELETE FROM boot WHERE n <= (SELECT max(n) FROM boot) - ?", (BOOTS_KEPT,))
+
+
+def read_boots(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Anchor]]:
+    """The anchors that are known; what makes no sense is left out.
+
+    Raises:
+        sqlite3.Error: they cannot be read.
+    """
+    for boot, *times in connection.execute("SELECT boot, offset_us, first_us, last_us FROM boot"):
+        whole = isinstance(boot, bytes) and len(boot) == 16 and all(isinstance(time, int) for time in times)
+        if whole:
+            yield boot, Anchor(offset_us=times[0], first_us=times[1], last_us=times[2])
+
+
 def count_dropped(connection: sqlite3.Connection, cls: MessageClass, rows: int) -> None:
     """Count rows that were given up, in the current transaction."""
     sql = f"UPDATE state SET dropped{cls:d} = dropped{cls:d} + ? WHERE id = 1"  # noqa: S608 - an integer
@@ -184,8 +220,10 @@ def remember(connection: sqlite3.Connection, keys: str, delivered_us: int) -> No
         delivered_us: wall time of the proof, microseconds since 1970 in UTC.
     """
     connection.execute(
-        "INSERT INTO delivered (id, wall_us, topic, subject, delivered_us)"
-        " SELECT id, wall_us, topic, subject, ? FROM message"
+        "INSERT INTO delivered (id, wall_us, topic, subject, delivered_us, clock)"
+        " SELECT id, coalesce(mono_us + offset_us, wall_us), topic, subject, ?,"
+        " CASE WHEN offset_us IS NULL THEN clock ELSE 'holdover' END"
+        " FROM message LEFT JOIN boot ON boot.boot = message.boot AND clock = 'unsynced'"
         " WHERE key IN (SELECT value FROM json_each(?)) AND key < ? AND expires_s IS NULL",
         (delivered_us, keys, MessageClass.EVIDENCE << CLASS_SHIFT),
     )

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.clock import ClockQuality, ManualClock
-from sync.cloudevent import event_text, utc_text
+from sync.clock import Anchor, ClockQuality, ManualClock
+from sync.cloudevent import Now, event_text, utc_text
 from sync.errors import MessageError
 from sync.message import Message, MessageClass, Row, render
 
@@ -103,15 +103,69 @@ def test_a_buffered_message_says_how_late_it_is():
     check_cloudevent(event)
 
 
-def test_a_message_from_before_a_restart_is_delayed_by_an_unknown_time():
-    """Monotonic time of another boot says nothing: no figure rather than a wrong one."""
-    clock = ManualClock()
-    row = a_row(boot_id=clock.boot_id)
+@pytest.mark.parametrize(("then", "now"), [("unsynced", "synced"), ("synced", "unsynced")])
+def test_a_message_from_before_a_restart_is_delayed_by_an_unknown_time(then, now):
+    """Where either time is nobody's word: no figure rather than a wrong one."""
+    clock = ManualClock(quality=ClockQuality(then))
+    row = a_row(boot_id=clock.boot_id, clock=clock.quality())
     clock.reboot()
+    clock.set_quality(ClockQuality(now))
     event = sent(row, clock)
     assert event["delayed"] is True
     assert "delayms" not in event
     assert event["bootid"] == str(row.boot_id) != str(clock.boot_id)
+    assert row.age_ms(clock) is None
+
+
+@pytest.mark.parametrize("now", ["synced", "holdover"])
+def test_between_two_trusted_times_the_delay_is_known_over_a_restart(now):
+    """Both ends are a time service's word: the difference is the delay."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id, wall_us=clock.wall_us())
+    clock.reboot(off_s=3600)
+    clock.set_quality(ClockQuality(now))
+    clock.advance(0.25)
+    event = sent(row, clock)
+    assert (event["delayed"], event["delayms"]) == (True, 3_600_250)
+    assert row.age_ms(clock) == 3_600_250
+    check_cloudevent(event)
+
+
+def test_a_message_of_another_boot_from_the_future_has_no_delay():
+    """One of the two times must be wrong: no figure."""
+    clock = ManualClock()
+    row = a_row(boot_id=uuid.uuid4(), wall_us=clock.wall_us() + 5_000_000)
+    assert row.age_ms(clock) is None
+    assert "delayms" not in sent(row, clock)
+
+
+def test_a_message_of_this_boot_is_corrected_when_the_clock_is():
+    """A row that was read before the clock was right is sent with its right time, and says so."""
+    clock = ManualClock(wall_us=5_000_000, quality=ClockQuality.UNSYNCED)
+    row = a_row(boot_id=clock.boot_id, wall_us=clock.wall_us(), mono_us=clock.monotonic_us())
+    row = replace(row, clock=ClockQuality.UNSYNCED)
+    before = sent(row, clock)
+    assert (before["time"], before["clock"]) == ("1970-01-01T00:00:05.000Z", "unsynced")
+    assert "corrected" not in before
+    clock.advance(60)
+    clock.step_wall(1_800_000_000 - 65, ClockQuality.SYNCED)
+    after = sent(row, clock)
+    assert after["time"] == utc_text((1_800_000_000 - 60) * 1_000_000)
+    assert (after["clock"], after["corrected"], after["delayms"]) == ("holdover", True, 60_000)
+    check_cloudevent(after)
+
+
+def test_a_message_of_an_earlier_boot_is_corrected_by_its_own_anchor():
+    """What the outbox remembers of that boot is enough; one without an anchor stays marked."""
+    clock = ManualClock()
+    boot = uuid.uuid4()
+    row = a_row(boot_id=boot, wall_us=0, mono_us=7_000_000, clock=ClockQuality.UNSYNCED)
+    assert sent(row, clock)["clock"] == "unsynced"
+    at_us = clock.wall_us() - 60_000_000
+    clock.anchors[boot.bytes] = Anchor(offset_us=at_us - 7_000_000, first_us=9_000_000, last_us=9_000_000)
+    event = sent(row, clock)
+    assert (event["time"], event["clock"], event["corrected"]) == (utc_text(at_us), "holdover", True)
+    assert event["delayms"] == 60_000
 
 
 def test_the_delay_stays_within_a_cloudevents_integer():
@@ -126,8 +180,8 @@ def test_the_delay_stays_within_a_cloudevents_integer():
 
 @pytest.mark.parametrize("quality", ClockQuality)
 def test_clock_quality_is_that_of_the_put(quality):
-    """What was stored counts, not how good the clock is when the message is sent."""
-    assert sent(a_row(clock=quality))["clock"] == quality.value
+    """What was stored counts, not how good the clock is when the message is sent after a restart."""
+    assert sent(a_row(clock=quality, boot_id=uuid.uuid4()))["clock"] == quality.value
 
 
 @pytest.mark.parametrize(
@@ -144,17 +198,32 @@ def test_time_is_utc_with_milliseconds(wall_us, text):
 
 
 def test_expiry_counts_in_monotonic_time():
-    """Seconds left, 0 when it is over, None where nobody can tell."""
+    """Seconds left, 0 when it is over, None for what never expires; no step of the wall clock matters."""
     clock = ManualClock()
     row = a_row(boot_id=clock.boot_id, mono_us=clock.monotonic_us(), expires_s=60)
     assert row.remaining_s(clock) == 60
     clock.advance(59.5)
+    clock.step_wall(86_400)
+    assert row.remaining_s(clock) == 1
+    clock.step_wall(-2 * 86_400, ClockQuality.UNSYNCED)
     assert row.remaining_s(clock) == 1
     clock.advance(100)
     assert row.remaining_s(clock) == 0
     assert replace(row, expires_s=None).remaining_s(clock) is None
-    clock.reboot()
-    assert row.remaining_s(clock) is None
+
+
+def test_over_a_restart_only_what_is_certain_expires_a_message():
+    """By how long this boot has lasted; by wall time only while a time service keeps the clock."""
+    clock = ManualClock()
+    row = a_row(boot_id=clock.boot_id, wall_us=clock.wall_us(), expires_s=60)
+    clock.reboot(off_s=30)
+    assert row.remaining_s(clock) == 30
+    clock.step_wall(86_400, ClockQuality.UNSYNCED)
+    assert row.remaining_s(clock) == 60
+    clock.set_quality(ClockQuality.HOLDOVER)
+    assert row.remaining_s(clock) == 60
+    clock.advance(60)
+    assert row.remaining_s(clock) == 0
 
 
 @pytest.mark.parametrize(
@@ -224,8 +293,9 @@ def test_whatever_is_accepted_is_a_valid_event(subject, data):
 
 def plainly(row, clock):
     """What `render` promises, written down without any haste."""
-    age_ms = row.age_ms(clock)
-    late = age_ms is None or age_ms > 10_000
+    age_ms, corrected = row.age_ms(clock), row.timed(clock.anchors) is not row
+    late = row.boot_id != clock.boot_id or age_ms > 10_000
+    row = row.timed(clock.anchors)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.wall_us)
     return {
         "specversion": "1.0",
@@ -237,6 +307,7 @@ def plainly(row, clock):
         "bootid": str(row.boot_id),
         "seq": row.seq,
         "clock": row.clock.value,
+        **({"corrected": True} if corrected else {}),
         **({"subject": row.subject} if row.subject else {}),
         **({"dataschema": row.dataschema} if row.dataschema else {}),
         "delayed": late,
@@ -276,4 +347,4 @@ def test_a_damaged_row_is_an_error_and_not_an_event(damage):
     names = [field.name for field in fields(Row)]
     raw = [damage.get(name, value) for name, value in zip(names, a_row().raw(), strict=False)]
     with pytest.raises(ValueError, match=r"id of|no time|format code"):
-        event_text(tuple(raw), CLOCK.boot_id.bytes, 0)
+        event_text(tuple(raw), Now.of(CLOCK))
