@@ -10,6 +10,8 @@ The tree::
     ├── LinkError (ConnectionError)          no connection, or no longer (sync.dial)
     ├── Stopping                             whoever waits is asked to come to an end (sync.dial)
     ├── TlsProblem                           our own certificate, key or password file is wrong (sync.tls)
+    ├── TokenProblem                         the station's token file (sync.station.tokens)
+    ├── GateProblem (OSError)                the station's intake cannot listen (sync.station.gate)
     ├── SubscriptionRefused (PermissionError)  the broker does not let us listen (sync.subscriber)
     ├── ArchiveError                         the station's archive (sync.station)
     │   ├── ArchiveUnavailable (OSError)     the disk refuses: nothing was stored, try again later

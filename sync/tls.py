@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import ssl
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from sync.settings import BrokerSettings
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,20 @@ class TlsProblem(SyncError, ValueError):
     """A certificate, key or password file that cannot be used; the text says which and why."""
 
 
-def client_context(broker: BrokerSettings) -> ssl.SSLContext:
+class Identity(Protocol):
+    """The files that say whom to trust and who we are: a broker's settings, or the second path's."""
+
+    @property
+    def ca_file(self) -> Path | None: ...  # noqa: D102
+
+    @property
+    def cert_file(self) -> Path | None: ...  # noqa: D102
+
+    @property
+    def key_file(self) -> Path | None: ...  # noqa: D102
+
+
+def client_context(broker: Identity) -> ssl.SSLContext:
     """The context for one connection, with the files as they are now.
 
     Raises:
@@ -63,6 +74,31 @@ def client_context(broker: BrokerSettings) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if broker.cert_file is not None and broker.key_file is not None:
         _load_own(context, broker.cert_file, broker.key_file)
+    return context
+
+
+def server_context(certificate: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
+    """The context of a server of ours: TLS 1.2 or newer.
+
+    Args:
+        certificate: PEM file of the server's certificate, with those in between it and the authority.
+        key: PEM file of its private key.
+        client_ca: PEM file of the authority that every caller's certificate must come from; None: callers
+            need no certificate.
+
+    Raises:
+        TlsProblem: a file is missing, unreadable, not PEM, or key and certificate do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_own(context, certificate, key)
+    if client_ca is not None:
+        _readable("client_ca_file", client_ca)
+        try:
+            context.load_verify_locations(client_ca)
+        except (ssl.SSLError, ValueError) as error:
+            raise TlsProblem(f"client_ca_file {client_ca} is not a PEM file with certificates.") from error
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
@@ -83,19 +119,23 @@ def _load_own(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         raise TlsProblem(f"{wrong} is not a PEM file that can be used.") from error
 
 
-def read_password(path: Path) -> str:
+def read_password(path: Path, field: str = "password_file") -> str:
     """The first line of a password file; warned about when everybody may read it.
+
+    Args:
+        path: the file.
+        field: the setting that names it, for the message.
 
     Raises:
         TlsProblem: it cannot be read.
     """
-    _readable("password_file", path)
+    _readable(field, path)
     if path.stat().st_mode & 0o004:
         _warn_once(path)
     try:
         return path.read_text("utf-8").split("\n", 1)[0].rstrip("\r")
     except ValueError as error:
-        raise TlsProblem(f"password_file {path} is not UTF-8 text.") from error
+        raise TlsProblem(f"{field} {path} is not UTF-8 text.") from error
 
 
 def explain(error: OSError, host: str) -> str:

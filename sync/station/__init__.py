@@ -6,6 +6,8 @@ Import paths for those who build on it:
 - `sync.station.archive`: `Archive` (the one writer), `look` (reading beside a running station).
 - `sync.station.answer`: `receipt_for`: which receipt a verdict earns, if any.
 - `sync.station.receiver`: `Receiver`: one broker, persistent session, acknowledged after COMMIT.
+- `sync.station.intake`: `Intake`: the same by HTTPS, for nodes whose brokers fail; `gate` is its door to the
+  network, `tokens` says who may come in. Only these load the web server's libraries.
 - `sync.station.batch`: `unpack`: CloudEvents batches into single messages.
 - `sync.station.settings`: what can be set about all of it.
 

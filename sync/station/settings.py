@@ -3,6 +3,7 @@
 Owns the dataclasses only; `edge` reads them from the configuration file and shows their `help` to people.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,3 +65,70 @@ class ReceiverSettings:
         """What does not fit together: field name and what would be right."""
         if self.retry_max_s < self.retry_first_s:
             yield "retry_max_s", f"It must be at least retry_first_s, which is {self.retry_first_s:g} s."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeSettings:
+    """How nodes reach the station by HTTPS when no broker answers them."""
+
+    enabled: bool = field(
+        default=False, metadata={"help": "Whether the station takes messages by HTTPS, beside its brokers."}
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata={
+            "help": "Address to listen on; any but this machine's own needs cert_file and key_file.",
+            "example": "192.0.2.10",
+        },
+    )
+    port: int = field(default=8443, metadata={"help": "TCP port to listen on.", "min": 0, "max": 65535})
+    cert_file: Path | None = field(
+        default=None,
+        metadata={
+            "help": "PEM file of the station's certificate, with those between it and its authority.",
+            "example": "/etc/tuquan/station.pem",
+        },
+    )
+    key_file: Path | None = field(
+        default=None,
+        metadata={"help": "PEM file of its private key.", "example": "/etc/tuquan/station.key"},
+    )
+    client_ca_file: Path | None = field(
+        default=None,
+        metadata={
+            "help": "PEM file of the authority of the nodes' certificates; left out: the token alone counts.",
+            "example": "/etc/tuquan/nodes-ca.pem",
+        },
+    )
+    connections: int = field(
+        default=64,
+        metadata={"help": "Connections open at once; others wait.", "min": 1, "max": 500},
+    )
+    connections_each: int = field(
+        default=16,
+        metadata={"help": "Of these, from one address; more are turned away.", "min": 1, "max": 500},
+    )
+    request_timeout_s: float = field(
+        default=15.0,
+        metadata={
+            "help": "A caller whose request is not answered within this is cut off.",
+            "unit": "s",
+            "min": 1,
+            "max": 120,
+        },
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What does not fit together: field name and what would be right."""
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "key_file" if self.key_file is None else "cert_file"
+            yield missing, "TLS needs both cert_file and key_file: give both or neither."
+        try:
+            loopback = ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            yield "host", f"{self.host!r} is not an address: write one of this machine's."
+            return
+        if not loopback and self.cert_file is None:
+            yield "cert_file", f"{self.host} can be reached from outside: give cert_file and key_file."
+        if self.client_ca_file is not None and self.cert_file is None:
+            yield "client_ca_file", "Callers can show certificates only by TLS: give cert_file and key_file."
