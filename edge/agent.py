@@ -23,9 +23,9 @@ from edge.openfile import OpenFile
 from edge.parts import Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
 from edge.snapshot import VisionReport
+from edge.timekeeper import Timekeeper
 from sensors.lamps import LampState
 from sensors.readings import Reading, Source, State
-from sync.clock import ClockQuality
 from sync.errors import SyncError, WireError
 from sync.message import Message, MessageClass, Row
 from sync.receipt import Receipt, ReceiptState
@@ -39,7 +39,6 @@ TICK_S = 0.05
 HEALTH_EVERY_S = 60
 VISION_SILENT_S = 30
 RETRY_S = 30
-CLOCK_GRACE_S = 600
 UPLINK_STALLED_S = 60
 """Longer than any of the uplink's own time-outs: after this its thread is stuck, and only a restart helps."""
 
@@ -65,9 +64,11 @@ class Agent:
         self._open_file = OpenFile(parts.storage_directory / "alarm-incidents.json")
         self._progress = Progress(overdue_s=parts.uplink.fault_after_s, confirm=parts.uplink.confirm)
         self._vision: VisionReport | None = None
-        now = self._started_ns = self._vision_ns = clock_ns()
+        now = self._vision_ns = clock_ns()
         self._link = LinkWatch(now)
         self._account = Account(parts, clock_ns)
+        tell, directory = parts.teller.clock_set, parts.storage_directory
+        self._time = Timekeeper(parts.clock, tell, directory, started_ns=now)
         self._next_second_ns = now
         self._next_retry_ns = now + RETRY_S * SECOND_NS
         self._next_health_ns = now + 5 * SECOND_NS
@@ -95,6 +96,7 @@ class Agent:
         close_sensors()
         self._parts.sensors.clear()
         self._careful_step()
+        self._time.stop()
 
     def _careful_step(self) -> None:
         try:
@@ -200,6 +202,8 @@ class Agent:
             self.uplink.publish_health(self._account.health(self._link.link, self._vision))
 
     def _every_second(self, now_ns: int) -> None:
+        for message in self._time.look():
+            self._put(message)
         self._watch_storage(now_ns)
         self._watch_vision(now_ns)
         self._watch_parts(now_ns)
@@ -299,14 +303,7 @@ class Agent:
         for name, problem in (("lamps", self._parts.lamps.problem), ("siren", self._parts.siren.problem)):
             if problem:
                 yield Fault(component=name, device=name, code="fault", text=problem)
-        unset = self._parts.clock.quality() is ClockQuality.UNSYNCED
-        if unset and now_ns - self._started_ns > CLOCK_GRACE_S * SECOND_NS:
-            yield Fault(
-                component="clock",
-                device="clock",
-                code="unsynced",
-                text="The clock was not set since the start.",
-            )
+        yield from self._time.faults(now_ns)
 
     # How the node is
 

@@ -33,6 +33,7 @@ from sensors.smoke import SmokeDetector, SmokeSensor
 from sensors.tamper import TamperLoop
 from sync.clock import SystemClock
 from sync.errors import SyncError
+from sync.floor import FLOOR_NAME, load_floor
 from sync.outbox import Outbox
 from sync.wake import WakeListener
 
@@ -98,7 +99,8 @@ def _build(
     config: NodeConfig, notifier: Notifier, stack: contextlib.ExitStack, broken: list[Fault]
 ) -> tuple[Agent, contextlib.ExitStack, Parts]:
     """Make every part: the sensors first, so that a press is heard while the outbox file is still checked."""
-    clock, inbox = SystemClock(), Inbox()
+    clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
+    inbox = Inbox()
     factory = pin_factory(config, stack)
     sensors = stack.enter_context(contextlib.ExitStack())
     opened: list[Sensor] = []

@@ -78,6 +78,7 @@ class EventKind(StrEnum):
     """What is worth keeping, not worth waking anyone; the last level of its topic."""
 
     SENSOR_STATE = "sensor-state"
+    CLOCK = "clock"
 
 
 class Language(StrEnum):

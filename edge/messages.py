@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
+from edge.clockevent import ClockEvent
 from edge.events import (
     WEIGHTS,
     Alert,
@@ -154,7 +155,7 @@ def cancelled(alert: Alert) -> Alert:
     return replace(alert, msg_type=MsgType.CANCEL, active=False, headline=words)
 
 
-def to_message(event: Alert | SensorEvent, site: Site) -> Message:
+def to_message(event: Alert | SensorEvent | ClockEvent, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
     family = "alert" if isinstance(event, Alert) else "event"
     return Message(
@@ -169,7 +170,7 @@ def to_message(event: Alert | SensorEvent, site: Site) -> Message:
     )
 
 
-def message_class(event: Alert | SensorEvent) -> MessageClass:
+def message_class(event: Alert | SensorEvent | ClockEvent) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
     if not isinstance(event, Alert):
         return MessageClass.EVENT
@@ -179,6 +180,7 @@ def message_class(event: Alert | SensorEvent) -> MessageClass:
 SCHEMAS: Final[dict[type, str]] = {
     Alert: "alert",
     SensorEvent: "event",
+    ClockEvent: "clock-event",
     NodeStatus: "status",
     Health: "health",
 }

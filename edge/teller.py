@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
+from edge.clockevent import ClockEvent
 from edge.config import NodeConfig
 from edge.events import (
     AlertKind,
@@ -26,7 +27,8 @@ from edge.incidents import Change, Phase
 from edge.intrusion import Sighting
 from edge.messages import compose, details_for, ended, envelope, to_message
 from sensors.readings import Reading, Source
-from sync.clock import Clock
+from sync.clock import Clock, ClockQuality
+from sync.cloudevent import utc_text
 from sync.message import Message, MessageClass
 
 _MOST_FAULTS = 10
@@ -98,6 +100,19 @@ class Teller:
             state=reading.state,
             text=reading.detail,
             level=reading.value,
+        )
+        return to_message(event, self.site)
+
+    def clock_set(self, now_us: int, set_us: int, quality: ClockQuality) -> Message:
+        """The clock was set.
+
+        Args:
+            now_us: What it shows now, microseconds since 1970.
+            set_us: By how many microseconds it was set forwards.
+            quality: How far it can be trusted since.
+        """
+        event = ClockEvent(
+            before=utc_text(now_us - set_us), after=utc_text(now_us), by_s=set_us / 1e6, quality=quality
         )
         return to_message(event, self.site)
 

@@ -31,6 +31,7 @@ from sensors.feed import CameraFeed
 from sensors.readings import Reading, State
 from sync.clock import SystemClock
 from sync.errors import SyncError
+from sync.floor import FLOOR_NAME, load_floor
 from sync.message import Message
 from sync.outbox import Outbox
 from sync.wake import send_wake
@@ -54,7 +55,7 @@ def run(config_path: Path, stop: threading.Event) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     config = load(config_path)
     notifier = Notifier.from_environment()
-    clock = SystemClock()
+    clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
     vision = Vision(config, outbox, Teller(config, clock), Watchdog.from_environment(notifier))
     notifier.ready("looking" if config.camera.source else "no camera is configured")

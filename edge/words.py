@@ -38,7 +38,10 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         AlertKind.DEVICE_FAULT: ("Lỗi thiết bị", "Device fault"),
         AlertKind.INTRUSION: ("Có người trong khu vực", "Person in the area"),
     },
-    EventKind: {EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state")},
+    EventKind: {
+        EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state"),
+        EventKind.CLOCK: ("Đồng hồ được chỉnh lại", "Clock set"),
+    },
     MsgType: {
         MsgType.ALERT: ("Cảnh báo mới", "New alert"),
         MsgType.UPDATE: ("Cập nhật", "Update"),

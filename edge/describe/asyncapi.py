@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge.clockevent import ClockEvent
 from edge.describe.samples import all_samples
 from edge.describe.schemas import TITLES
 from edge.events import Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
@@ -14,7 +15,9 @@ What a node of a neighbourhood's security group says over MQTT 5 (subscribers ma
 Every payload is one CloudEvents 1.0 message in structured JSON, UTF-8. Inside `data`, alerts use the words
 of OASIS CAP 1.2. One incident has one `incident` id over its Alert, Updates and Cancel; every message has
 its own CloudEvents `id`: keep the ids you have seen, and what comes twice is one message. `bootid` and `seq`
-make gaps visible; `delayed` marks what waited for the line.
+make gaps visible; `delayed` marks what waited for the line. Order within a boot is that of `seq`, never of
+`time`: a node has no battery clock. `clock` says how far to trust `time`; what was stored before the clock
+was right is `corrected` as soon as that is known, even if it was sent before: same `id`, better `time`.
 
 Alerts are never retained. A station answers on `receipt` with the JSON object {id, state, by, at}, where
 state is received, seen, closed or false-alarm: the node's lamps follow it. `evidence/{kind}` and
@@ -46,8 +49,9 @@ CHANNELS: Final = (
         suffix="event/{kind}",
         qos=1,
         retained=False,
-        kinds=tuple(kind.value for kind in EventKind),
+        kinds=(EventKind.SENSOR_STATE.value,),
     ),
+    Channel(document=ClockEvent, suffix=f"event/{EventKind.CLOCK}", qos=1, retained=False),
     Channel(document=NodeStatus, suffix="status", qos=1, retained=True),
     Channel(document=Health, suffix="health", qos=0, retained=False),
 )

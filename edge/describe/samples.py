@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 from uuid import UUID
 
+from edge.clockevent import ClockEvent
 from edge.events import (
     Alert,
     AlertKind,
@@ -72,6 +73,16 @@ def event() -> SensorEvent:
     return SensorEvent(component=Source.SMOKE_DETECTOR, device="stairs-smoke", state=State.WARMING_UP)
 
 
+def clock_event() -> ClockEvent:
+    """A node whose clock was set by a time service after a start in the time of the last known good one."""
+    return ClockEvent(
+        before="2025-12-31T17:20:11.000Z",
+        after="2026-01-01T00:00:00.000Z",
+        by_s=23_989.0,
+        quality=ClockQuality.SYNCED,
+    )
+
+
 def status() -> NodeStatus:
     """A node that is well."""
     return NodeStatus(
@@ -96,7 +107,7 @@ def health() -> Health:
     )
 
 
-def rendered(document: Alert | SensorEvent | NodeStatus | Health) -> dict[str, Any]:
+def rendered(document: Alert | SensorEvent | ClockEvent | NodeStatus | Health) -> dict[str, Any]:
     """The whole message as a subscriber gets it, parsed; its id is fixed."""
     if isinstance(document, NodeStatus | Health):
         return envelope(document, SITE, clock()) | {"id": str(_MESSAGE)}
@@ -126,6 +137,7 @@ def all_samples() -> dict[str, list[dict[str, Any]]]:
     return {
         "alert": [rendered(alert(kind)) for kind in AlertKind],
         "event": [rendered(event())],
+        "clock-event": [rendered(clock_event())],
         "status": [rendered(status())],
         "health": [rendered(health())],
     }

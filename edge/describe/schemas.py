@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from edge import events
+from edge.clockevent import ClockEvent
 from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
 from edge.messages import SCHEMAS, schema_of
 from sensors.readings import State
@@ -25,11 +26,12 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 TITLES: Final[dict[type, str]] = {
     Alert: "An alert: something happened that somebody has to act on",
     SensorEvent: "An event: worth keeping, not worth waking anyone",
+    ClockEvent: "The clock of a node was set",
     NodeStatus: "The status of a node: its birth, and the will that its broker publishes for it",
     Health: "A health report of a node",
 }
 
-_STORED: Final = (Alert, SensorEvent)
+_STORED: Final = (Alert, SensorEvent, ClockEvent)
 """What has a place in the order; status and health are of the moment."""
 
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
@@ -97,7 +99,9 @@ def _attributes(document: type) -> Schema:
         "bootid": _UUID | {"description": "The start of the machine that ``seq`` counts in."},
         "clock": {
             "enum": [quality.value for quality in ClockQuality],
-            "description": "How far to trust ``time``.",
+            "description": "How far to trust ``time``. synced: a time service kept the clock. holdover: "
+            "right to the minute, because one kept it in the same start of the machine, before or after. "
+            "unsynced: nobody vouches for it; where ``delayms`` is given, count back from the arrival.",
         },
     }
 
@@ -106,6 +110,12 @@ def _order() -> Schema:
     """The attributes of what is kept until it is delivered."""
     return {
         "seq": {"type": "integer", "minimum": 1, "description": "Counts within ``bootid``: a gap is a loss."},
+        "corrected": {
+            "type": "boolean",
+            "description": "Only if true: ``time`` was computed when the time of that start of the machine "
+            "became known. A copy that was sent earlier has the same ``id`` and may have another "
+            "``time``: keep this one.",
+        },
         "delayed": {"type": "boolean", "description": "It was older than 10 s when it was sent."},
         "delayms": {
             "type": "integer",
@@ -120,7 +130,9 @@ def _types(document: type) -> tuple[str, ...]:
     if document is Alert:
         return tuple(f"vn.tuquan.alert.{kind.value}" for kind in AlertKind)
     if document is SensorEvent:
-        return tuple(f"vn.tuquan.event.{kind.value}" for kind in EventKind)
+        return (f"vn.tuquan.event.{EventKind.SENSOR_STATE}",)
+    if document is ClockEvent:
+        return (f"vn.tuquan.event.{EventKind.CLOCK}",)
     return (f"vn.tuquan.{SCHEMAS[document]}",)
 
 
@@ -146,7 +158,8 @@ def _definitions(document: type) -> dict[str, Schema]:
 
 def _sentence(name: str) -> str:
     """The first paragraph of a class's docstring, on one line."""
-    found = {"State": State, "ClockQuality": ClockQuality}.get(name) or getattr(events, name)
+    elsewhere = {"State": State, "ClockQuality": ClockQuality, "ClockEvent": ClockEvent}
+    found = elsewhere.get(name) or getattr(events, name)
     return " ".join(inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].split())
 
 

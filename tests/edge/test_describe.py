@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
+from edge.clockevent import ClockEvent
 from edge.config import NodeConfig, examine
 from edge.describe import files, samples
 from edge.describe.__main__ import main
@@ -30,10 +31,11 @@ from sync.errors import WireError
 unhurried = hypothesis_settings(deadline=None)
 """For tests of what, not of how fast: the machine may be busy."""
 
-NAMES = ["alert", "event", "status", "health"]
+NAMES = ["alert", "event", "clock-event", "status", "health"]
 READERS = {
     "alert": Alert.from_data,
     "event": SensorEvent.from_data,
+    "clock-event": ClockEvent.from_data,
     "status": NodeStatus.from_data,
     "health": Health.from_data,
 }
@@ -286,6 +288,7 @@ def test_the_asyncapi_document_describes_the_topics_that_messages_take():
     assert {name: (entry["qos"], entry["retain"]) for name, entry in bindings.items()} == {
         "alert": (1, False),
         "event": (1, False),
+        "clock-event": (1, False),
         "status": (1, True),
         "health": (0, False),
     }
