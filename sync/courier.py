@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from sync.bulk import BATCH_TYPE, Bulk, Parcel, RawSource
 from sync.dial import LinkError
 from sync.message import MessageClass, Row, render
 from sync.sending import FAILURE, NO_SUBSCRIBERS, SendQueue, Source
@@ -31,11 +32,15 @@ NOT_AUTHORISED: Final = 0x87
 _BYTES_PER_KB: Final = 1024
 
 
+class Shelf(Source, RawSource, Protocol):
+    """The outbox, as far as it is read here."""
+
+
 @dataclass(slots=True)
 class _Flight:
-    """One unanswered packet; a status of ours has no row, and what is only said has no topic either."""
+    """One unanswered packet: a row, a parcel of rows, or a status of ours; what is only said has no topic."""
 
-    row: Row | None
+    load: Row | Parcel | None
     what: str
     bytes: int
     sent_s: float
@@ -63,13 +68,14 @@ class Courier:
         terms: Terms,
         *,
         queue: SendQueue,
-        source: Source,
+        source: Shelf,
         settings: UplinkSettings,
         clock: Clock,
     ) -> None:
         self.answered = 0
         self.trouble: dict[str, str] = {}
         self._proved: list[Row] = []
+        self._parcels: list[Parcel] = []
         self._link = link
         self._window = min(settings.window, terms.receive_maximum)
         self._window_bytes = settings.window_kb * _BYTES_PER_KB
@@ -103,8 +109,7 @@ class Courier:
         payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         if self._fits(topic, payload, f"the status on {topic}"):
             mid = self._link.publish(topic, payload, retain=True)
-            self._flights[mid] = _Flight(None, topic, len(payload), self.now_s())
-            self._flying_bytes += len(payload)
+            self._fly(mid, None, topic, payload)
 
     def health(self, topic: str, payload: bytes) -> None:
         """Publish once, QoS 0: lost when the line is."""
@@ -119,19 +124,44 @@ class Courier:
         ):
             return
         mid = self._link.publish(topic, payload, expiry_s=expiry_s, correlation=correlation)
-        self._flights[mid] = _Flight(None, "", len(payload), self.now_s())
-        self._flying_bytes += len(payload)
+        self._fly(mid, None, "", payload)
 
     def pump(self) -> None:
         """Send as many rows as the window allows."""
-        while len(self._flights) < self._window and (
-            self._flying_bytes < self._window_bytes or not self._queue.flying
-        ):
+        self._send_rows()
+        bulk = self._queue.bulk
+        if bulk is not None:
+            split = bulk.split
+            while self._send_parcel(bulk):
+                pass
+            if bulk.split != split:
+                self._send_rows()
+        self._link.flush()
+
+    def _send_rows(self) -> None:
+        while self.room and (self._flying_bytes < self._window_bytes or not self._queue.flying):
             row = self._queue.next(self.now_s(), self._source)
             if row is None:
                 break
             self._send(row)
-        self._link.flush()
+
+    def _send_parcel(self, bulk: Bulk) -> bool:
+        """Send many events at once, where nothing of higher rank wants the place; whether it did."""
+        if not self.room or self._flying_bytes >= self._window_bytes:
+            return False
+        if self._queue.unfinished or self._queue.alone:
+            return False
+        parcel = bulk.next(self._source, self._clock)
+        if parcel is None:
+            return False
+        mid = self._link.publish(parcel.topic, parcel.payload, content_type=BATCH_TYPE)
+        bulk.sent(parcel, self.now_s())
+        self._fly(mid, parcel, parcel.topic, parcel.payload)
+        return True
+
+    def _fly(self, mid: int, load: Row | Parcel | None, what: str, payload: bytes) -> None:
+        self._flights[mid] = _Flight(load, what, len(payload), self.now_s())
+        self._flying_bytes += len(payload)
 
     def settle(self) -> None:
         """Take in the answers that have arrived; `take_proved` and `trouble` say what came of them."""
@@ -143,15 +173,22 @@ class Courier:
                 continue
             self.answered += 1
             self._flying_bytes -= flight.bytes
-            if flight.row is None:
-                self._settle_status(flight.what, code)
+            if isinstance(flight.load, Row):
+                self._settle_row(flight.load, code)
+            elif flight.load is not None:
+                self._settle_parcel(flight.load, code)
             else:
-                self._settle_row(flight.row, code)
+                self._settle_status(flight.what, code)
 
     def take_proved(self) -> list[Row]:
         """Rows that the broker has taken since this was asked last."""
         proved, self._proved = self._proved, []
         return proved
+
+    def take_parcels(self) -> list[Parcel]:
+        """Parcels that the broker has taken since this was asked last."""
+        parcels, self._parcels = self._parcels, []
+        return parcels
 
     def take_expired(self) -> list[Row]:
         """Rows that nobody wants any more; they are to leave the outbox unsent."""
@@ -202,8 +239,7 @@ class Courier:
             self._queue.postpone(row, f"message {row.id} cannot be sent: {error}", self.now_s())
             return
         self._queue.sent(row)
-        self._flights[mid] = _Flight(row, row.topic, len(payload), self.now_s())
-        self._flying_bytes += len(payload)
+        self._fly(mid, row, row.topic, payload)
         if row.cls is MessageClass.LIFE_SAFETY:
             self._link.flush()  # a press does not wait for the rest of the window to be written
 
@@ -238,6 +274,15 @@ class Courier:
             self._queue.await_receipt(row, self.now_s())
         else:
             self._queue.proved(row)
+
+    def _settle_parcel(self, parcel: Parcel, code: int) -> None:
+        bulk = self._queue.bulk
+        assert bulk is not None  # noqa: S101 - a parcel comes from there
+        if code >= FAILURE:
+            bulk.refused(parcel, code, _why(code, parcel.topic))
+            return
+        bulk.proved(parcel, self.now_s())
+        self._parcels.append(parcel)
 
 
 def _why(code: int, topic: str) -> str:

@@ -43,6 +43,9 @@ class MessageClass(IntEnum):
     """Worth keeping, not worth waking anyone."""
 
 
+_CLASSES = tuple(MessageClass)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One thing to tell, complete but for its place in the order.
@@ -141,7 +144,7 @@ class Row:
     @property
     def cls(self) -> MessageClass:
         """The message's class, as the key says it."""
-        return MessageClass(self.key >> CLASS_SHIFT)
+        return _CLASSES[self.key >> CLASS_SHIFT]
 
     def raw(self) -> Raw:
         """The row as the file holds it."""

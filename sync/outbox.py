@@ -50,6 +50,7 @@ CHUNK_KEYS = 500
 """The same for deletions."""
 
 _DELETE = "DELETE FROM message WHERE key IN (SELECT value FROM json_each(?))"
+_DELETE_RANGE = "DELETE FROM message WHERE key BETWEEN ? AND ?"
 
 log = logging.getLogger(__name__)
 
@@ -181,20 +182,34 @@ class Outbox:
         self._check_open()
         gone = self._held.gone()
         held = self._held.rows(after)
-        rows = {row.key: row for row in self._read(limit + len(gone), after) if row.key not in gone}
+        stored = self._decoded(self._read(limit + len(gone), after))
+        rows = {row.key: row for row in stored if row.key not in gone}
         rows |= {row.key: row for row in held if row.key not in gone}
         return [rows[key] for key in sorted(rows)[:limit]]
 
-    def _read(self, limit: int, after: int) -> list[Row]:
+    def raws(self, limit: int, after: int, last: int) -> list[schema.Raw]:
+        """Up to `limit` rows of the file with `after` < key <= `last`, in order, as it holds them, unchecked.
+
+        Of the two lower classes that is all there is: only the upper ones are ever held in memory.
+
+        Raises:
+            OutboxClosed: after `close()`.
+        """
+        self._check_open()
+        gone = self._held.gone()
+        raws = self._read(limit + len(gone), after, last)
+        return [raw for raw in raws if raw[0] not in gone][:limit] if gone else raws
+
+    def _read(self, limit: int, after: int, last: int = schema.LAST_KEY) -> list[schema.Raw]:
         """Rows from the file: as many as can be read."""
         raws: list[schema.Raw] = []
         try:
             with self._store.reading() as connection:
-                sql = f"{schema.SELECT} WHERE key > ? ORDER BY key LIMIT ?"
-                raws.extend(connection.execute(sql, (after, limit)))
+                sql = f"{schema.SELECT} WHERE key > ? AND key <= ? ORDER BY key LIMIT ?"
+                raws.extend(connection.execute(sql, (after, last, limit)))
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
-        return list(self._decoded(raws))
+        return raws
 
     def _decoded(self, raws: Iterable[schema.Raw]) -> Iterator[Row]:
         for raw in raws:
@@ -213,7 +228,7 @@ class Outbox:
         self._check_open()
         removed, on_disk = self._held.remove(keys)
         gone = self._held.gone()
-        on_disk = [key for key in on_disk if key not in gone]
+        on_disk = sorted({*on_disk} - gone)
         for start in range(0, len(on_disk), CHUNK_KEYS):
             chunk = on_disk[start : start + CHUNK_KEYS]
             try:
@@ -224,11 +239,14 @@ class Outbox:
         return removed
 
     def _delete(self, keys: list[int]) -> int:
-        """Delete rows of the file in one transaction."""
+        """Delete rows of the file in one transaction; the keys come in order, each once."""
         with self._store.writing(self._store.routine) as connection:
-            if min(keys) >> CLASS_SHIFT <= MessageClass.SECURITY:
+            if keys[0] >> CLASS_SHIFT <= MessageClass.SECURITY:
                 schema.remember(connection, str(keys), self._clock.wall_us())
-            removed = connection.execute(_DELETE, (str(keys),)).rowcount
+            if keys[-1] - keys[0] == len(keys) - 1:
+                removed = connection.execute(_DELETE_RANGE, (keys[0], keys[-1])).rowcount
+            else:
+                removed = connection.execute(_DELETE, (str(keys),)).rowcount
         self._store.wrote(len(keys) * 100)
         self._checkpoint()
         return removed

@@ -39,6 +39,23 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDelivery:
+    """Events that travelled together were delivered, as far as `proof` goes.
+
+    Attributes:
+        cls: their class.
+        rows: how many.
+        proof: who says so.
+        at_ns: monotonic time of the answer.
+    """
+
+    cls: MessageClass
+    rows: int
+    proof: Proof
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkState:
     """How the connection is.
 
@@ -75,4 +92,4 @@ class Arrival:
     retained: bool = False
 
 
-Report = Delivery | LinkState | Arrival
+Report = Delivery | BatchDelivery | LinkState | Arrival

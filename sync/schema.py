@@ -25,6 +25,7 @@ from sync.message import CLASS_SHIFT, MessageClass, Row
 PAGE_BYTES = 4096
 NUMBERS_STEP = 32
 """Messages after which the numbers in the file are brought up to date, for one page less in each commit."""
+LAST_KEY = 2**63 - 1
 DELIVERED_KEPT = 500
 """How many delivered alerts are remembered."""
 BOOTS_KEPT = 1024

@@ -13,6 +13,9 @@ Why something waits:
 - a *suspect*, a row that was in flight in three connections that broke: it travels alone, after growing
   waits;
 - a row above the broker's packet size: parked until the next connection.
+
+Rows of the lowest class may travel many at a time; then `sync.bulk` has them, and here they are met only up
+to its `split`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from sync.bulk import Bulk
     from sync.message import Row
 
 log = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ _CHUNK_ROWS: Final = 64
 _FRESH_ROWS: Final = 8
 _READS_A_TURN: Final = 4
 _REMEMBERED: Final = 256
+_LAST_KEY: Final = 2**63 - 1
 _URGENT_MAX_S: Final = 10.0  # an alert tries again at least this often
 
 
@@ -74,9 +79,11 @@ class SendQueue:
     Args:
         first_s: the first wait after a refusal, in seconds.
         max_s: the longest one; alerts never wait more than 10 s.
+        bulk: who sends the lowest class; None to have each of its rows sent from here.
     """
 
-    def __init__(self, *, first_s: float, max_s: float) -> None:
+    def __init__(self, *, first_s: float, max_s: float, bulk: Bulk | None = None) -> None:
+        self.bulk = bulk
         self._first_s = first_s
         self._max_s = max_s
         self._proved: dict[UUID, int] = {}
@@ -85,6 +92,7 @@ class SendQueue:
         self._flying: dict[UUID, Row] = {}
         self._topics: dict[str, _Wait] = {}
         self._awaiting: dict[UUID, Row] = {}
+        self._last_known = self._last
         self._start_over()
 
     @property
@@ -107,12 +115,17 @@ class SendQueue:
     @property
     def unremoved(self) -> int:
         """How many rows `removable` names."""
-        return len(self._proved)
+        return len(self._proved) + (len(self.bulk.proved_keys) if self.bulk else 0)
 
     @property
     def removable(self) -> list[int]:
         """Keys of the rows that are proved and still in the outbox, as far as is known."""
-        return list(self._proved.values())
+        return [*self._proved.values(), *(self.bulk.proved_keys if self.bulk else ())]
+
+    @property
+    def alone(self) -> bool:
+        """Whether a suspect has, or waits for, the air for itself."""
+        return bool(self._aside) or any(map(self._is_suspect, self._flying))
 
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until something that waits may be tried again; None when nothing waits."""
@@ -124,16 +137,18 @@ class SendQueue:
         """There may be new rows."""
         self._fresh = True
         self._at_end = False
+        if self.bulk:
+            self.bulk.woken()
 
     def hand(self, row: Row) -> None:
         """A row that was just stored, so that it need not be read.
 
         It is no mark of how far reading has come: rows of another process may lie before it.
         """
-        if row.id not in self._proved and row.id not in self._awaiting:
+        if row.key <= self._last and row.id not in self._proved and row.id not in self._awaiting:
             self._take(row)
 
-    def new_link(self, *, same_broker: bool = False) -> None:
+    def new_link(self, *, same_broker: bool = False, maximum_packet: int | None = None) -> None:
         """A new connection: read everything again.
 
         What the same broker has refused keeps its wait: there are brokers that end the connection after a
@@ -143,6 +158,8 @@ class SendQueue:
             self._topics.clear()
         for wait in self._rows.values():
             wait.why = ""
+        if self.bulk:
+            self.bulk.new_link(maximum_packet, same_broker=same_broker)
         self._start_over()
         for topic in self._topics.values():
             topic.trying = None
@@ -155,12 +172,16 @@ class SendQueue:
             if strikes >= STRIKES:
                 wait_s = min(self._longest_s(row), self._first_s * 2.0 ** min(strikes - STRIKES, 30))
                 self._rows[row.id] = _Wait(now_s + wait_s, wait_s)
+        if self.bulk:
+            self.bulk.link_lost()
         self.link_ended()
         _forget_oldest(self._strikes)
 
     def link_ended(self) -> None:
         """The connection was ended on purpose: what is in flight is simply sent again."""
         self._flying.clear()
+        if self.bulk:
+            self.bulk.link_ended()
 
     def sent(self, row: Row) -> None:
         """A row is in flight."""
@@ -200,6 +221,8 @@ class SendQueue:
         """These rows have left the outbox."""
         gone = set(keys)
         self._proved = {row_id: key for row_id, key in self._proved.items() if key not in gone}
+        if self.bulk:
+            self.bulk.removed(gone)
 
     def refused(self, row: Row, code: int, why: str, now_s: float) -> None:
         """The broker does not take a row.
@@ -260,7 +283,9 @@ class SendQueue:
             self._rewind(heapq.heappop(self._again)[1])
         if self._fresh:
             self._look_for_fresh(source)
-        while self._aside and not self._flying:
+        if self._last_known != self._last:
+            self._last_known, self._at_end = self._last, False
+        while self._aside and not self._flying and not (self.bulk and self.bulk.flying):
             heapq.heappush(self._ready, self._aside.pop())
 
     def _read_on(self, source: Source) -> bool:
@@ -273,8 +298,14 @@ class SendQueue:
             self._read(source)
         return bool(self._ready)
 
+    @property
+    def _last(self) -> int:
+        """The last key that is served here."""
+        return self.bulk.split if self.bulk else _LAST_KEY
+
     def _start_over(self) -> None:
         self._cursor = -1
+        self._last_known = self._last
         self._tops = [(cls << CLASS_SHIFT) - 1 for cls in MessageClass]
         self._at_end = False
         self._fresh = False
@@ -289,19 +320,25 @@ class SendQueue:
 
     def _read(self, source: Source) -> None:
         """The next chunk from where reading has come to."""
+        if self._cursor >= self._last:
+            self._at_end = True
+            return
         rows = source.pending(_CHUNK_ROWS, self._cursor)
-        self._at_end = len(rows) < _CHUNK_ROWS
-        for row in rows:
+        self._at_end = len(rows) < _CHUNK_ROWS or rows[-1].key > self._last
+        for row in self._ours(rows):
             self._offer(row)
         if rows:
-            self._cursor = rows[-1].key
+            self._cursor = min(rows[-1].key, self._last)
+
+    def _ours(self, rows: list[Row]) -> list[Row]:
+        return rows if not rows or rows[-1].key <= self._last else [r for r in rows if r.key <= self._last]
 
     def _look_for_fresh(self, source: Source) -> None:
         """Rows above the newest ones known, in the classes that reading has passed already."""
         self._fresh = False
         cls = 0
         while self._cursor >= 0 and cls <= self._cursor >> CLASS_SHIFT and self._tops[cls] != self._cursor:
-            rows = source.pending(_FRESH_ROWS, self._tops[cls])
+            rows = self._ours(source.pending(_FRESH_ROWS, self._tops[cls]))
             fresh = [row for row in rows if row.cls == cls]
             for row in fresh:
                 self._offer(row)

@@ -133,6 +133,12 @@ class UplinkSettings:
             "max": 4096,
         },
     )
+    batch: bool = field(
+        default=True,
+        metadata={
+            "help": "Events that wait travel many in one message (…/event/batch); alerts always travel alone."
+        },
+    )
     ack_timeout_s: float = field(
         default=5.0,
         metadata={

@@ -15,12 +15,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from sync import bulk
 from sync.courier import Courier
 from sync.dial import LinkError, Stopping, Waiter
 from sync.errors import SyncError
 from sync.link import Connector, Letter, Link
 from sync.message import MessageClass, Row
-from sync.reports import Arrival, Delivery, LinkState, Proof, Report
+from sync.reports import Arrival, BatchDelivery, Delivery, LinkState, Proof, Report
 from sync.route import Route
 from sync.sayings import Sayings
 from sync.sending import SendQueue
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
     from sync.outbox import Outbox
     from sync.settings import BrokerSettings, UplinkSettings
 
-__all__ = ["Arrival", "Delivery", "LinkState", "Proof", "Report", "Uplink"]
+__all__ = ["Arrival", "BatchDelivery", "Delivery", "LinkState", "Proof", "Report", "Uplink"]
 
 log = logging.getLogger(__name__)
 
 _STUMBLE_S: Final = 1.0
 _REMOVE_AFTER_S: Final = 0.002  # the disk is left alone while answers keep coming,
-_REMOVE_ROWS: Final = 64  # up to so many
+_REMOVE_ROWS: Final = 500  # up to so many
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_AFTER_PRESS_S: Final = 0.005
 _LEAVE_S: Final = 1.0
@@ -110,7 +111,11 @@ class Uplink:
             timeout_s=settings.connect_timeout_s,
             keepalive_s=settings.profile.keepalive_s,
         )
-        self._queue = SendQueue(first_s=settings.retry_first_s, max_s=settings.retry_max_s)
+        self._queue = SendQueue(
+            first_s=settings.retry_first_s,
+            max_s=settings.retry_max_s,
+            bulk=bulk.Bulk() if settings.batch else None,
+        )
         self._route = Route(
             brokers,
             settings,
@@ -261,7 +266,7 @@ class Uplink:
         will = Letter(topic=f"{self._base}/status", payload=_encoded(self._offline("lost")))
         link, terms = self._connector.connect(broker, self._client_id, will)
         self._handed.clear()
-        self._queue.new_link(same_broker=broker == self._last_broker)
+        self._queue.new_link(same_broker=broker == self._last_broker, maximum_packet=terms.maximum_packet)
         self._last_broker = broker
         courier = Courier(
             link, terms, queue=self._queue, source=self._outbox, settings=self._settings, clock=self._clock
@@ -322,6 +327,10 @@ class Uplink:
         courier.settle()
         for row in courier.take_proved():
             self._hand_on(self._delivery(row, Proof.BROKER))
+        for parcel in courier.take_parcels():
+            self._hand_on(
+                BatchDelivery(cls=bulk.CLASS, rows=len(parcel.keys), proof=Proof.BROKER, at_ns=self._now_ns())
+            )
         for row in courier.take_expired():
             log.warning("Message %s to %s expired unsent.", row.id, row.topic)
         while link.arrivals:

@@ -85,7 +85,11 @@ class Listener:
         assert self._ready.wait(10), "the subscriber was not let in"
 
     def ids(self):
-        return [json.loads(m.payload)["id"] for m in list(self.messages) if "/status" not in m.topic]
+        return [event["id"] for event in self.events()]
+
+    def events(self):
+        read = [json.loads(m.payload) for m in list(self.messages) if "/status" not in m.topic]
+        return [event for each in read for event in (each if isinstance(each, list) else [each])]
 
     def on(self, suffix):
         return [m for m in list(self.messages) if m.topic.endswith(suffix)]
@@ -173,6 +177,7 @@ def make_node(tmp_path_factory):
         def make(*brokers, start=True, clock=None, options=None, **settings):
             fast: dict[str, Any] = {"confirm": Confirm.BROKER}  # most of these tests are about the PUBACK
             fast |= {
+                "batch": False,  # or about single rows
                 "retry_first_s": 0.05,
                 "retry_max_s": 0.2,
                 "ack_timeout_s": 2.0,
