@@ -14,6 +14,10 @@ connection, not per file):
   loss.
 - A checkpoint by either lane syncs the WAL before it copies pages, and the database before the WAL is started
   anew: NORMAL does both (only OFF does not). So a checkpoint by the NORMAL lane endangers no FULL commit.
+- This is run, not only argued: `tests/faults/uml` cuts the power of a whole machine while the node writes,
+  and replays a recording of everything that both lanes wrote (dm-log-writes) up to hundreds of points, half
+  of them on a disk that reorders whatever it was not told to flush. No acknowledged row was missing; with
+  `synchronous=OFF` the same tests find losses.
 - What remains is the disk itself: a card that lies about a flush, or that damages a neighbouring sector
   while it writes (SQLite assumes it does not: "powersafe overwrite"). That is what the checks at opening
   are for.

@@ -46,7 +46,7 @@ def disk_image(path: Path, megabytes: int) -> Path:
     with path.open("wb") as file:
         file.truncate(megabytes * 2**20)
     mke2fs = shutil.which("mke2fs") or "/usr/sbin/mke2fs"
-    subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", str(path)], check=True, timeout=STOP_S)
+    subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", str(path)], check=True, timeout=STOP_S)
     return path
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.uml import powercut
+from tests.faults.uml import powercut, recording
 from tests.faults.uml.bench import Bench, prepare
 from tests.faults.uml.verdict import Verdict
 
@@ -51,7 +51,13 @@ def power_cut_unsynced(bench: Bench, seed: int, amount: int, say: Say) -> Verdic
     return verdict
 
 
+def recorded_writes(bench: Bench, seed: int, amount: int, say: Say) -> Verdict:
+    """Every write of an outbox is recorded; the power is cut at so many points of the recording."""
+    return recording.run(bench, seed, amount, say)
+
+
 SCENARIOS = {
     "power-cut": Scenario("cuts", 60, power_cut),
     "power-cut-unsynced": Scenario("cuts", 10, power_cut_unsynced),
+    "recorded-writes": Scenario("points", 1000, recorded_writes),
 }

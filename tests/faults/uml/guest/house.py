@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import lzma
 import os
@@ -19,7 +20,7 @@ from typing import Any
 
 DISK = Path("/run/disk")
 _SYS_INIT_MODULE = 175  # x86_64, arch/x86/entry/syscalls/syscall_64.tbl
-_EEXIST = 17
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def job() -> dict[str, Any]:
@@ -60,18 +61,29 @@ def sh(command: str, timeout_s: float = 60.0) -> str:
 
 
 @contextlib.contextmanager
-def mounted(device: str, options: str = "rw") -> Iterator[Path]:
+def mounted(device: str) -> Iterator[Path]:
     """An ext4 file system at `DISK`."""
-    mount(device, options)
+    mount(device)
     try:
         yield DISK
     finally:
-        sh(f"umount {DISK}")
+        _check(_LIBC.umount2(os.fsencode(DISK), 0), f"{DISK} cannot be unmounted")
 
 
-def mount(device: str, options: str = "rw") -> None:
-    """Mount an ext4 file system at `DISK`; its journal is replayed where that is due."""
-    sh(f"mount -t ext4 -o {options} {device} {DISK}")
+def mount(device: str) -> None:
+    """Mount an ext4 file system at `DISK`; its journal is replayed where that is due.
+
+    Raises:
+        OSError: the kernel does not.
+    """
+    done = _LIBC.mount(device.encode(), os.fsencode(DISK), b"ext4", 0, b"")
+    _check(done, f"{device} cannot be mounted")
+
+
+def _check(done: int, what: str) -> None:
+    if done != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def load(*names: str) -> None:
@@ -102,8 +114,6 @@ def _insert(path: Path) -> None:
     data = path.read_bytes()
     if path.suffix == ".xz":
         data = lzma.decompress(data)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(_SYS_INIT_MODULE, data, ctypes.c_ulong(len(data)), b"") != 0:
-        number = ctypes.get_errno()
-        if number != _EEXIST:
-            raise OSError(number, f"{path.name} cannot be loaded: {os.strerror(number)}")
+    done = _LIBC.syscall(_SYS_INIT_MODULE, data, ctypes.c_ulong(len(data)), b"")
+    if done == 0 or ctypes.get_errno() != errno.EEXIST:
+        _check(done, f"{path.name} cannot be loaded")
