@@ -132,3 +132,54 @@ class IntakeSettings:
             yield "cert_file", f"{self.host} can be reached from outside: give cert_file and key_file."
         if self.client_ca_file is not None and self.cert_file is None:
             yield "client_ca_file", "Callers can show certificates only by TLS: give cert_file and key_file."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """When the station says that something about a node is not right."""
+
+    lost_after_s: float = field(
+        default=30.0,
+        metadata={
+            "help": "How long a node's connection may be gone before it is told.",
+            "unit": "s",
+            "min": 0,
+            "max": 3600,
+        },
+    )
+    silent_after_s: float = field(
+        default=180.0,
+        metadata={
+            "help": "How long a node may say nothing at all; a healthy one reports every 60 s.",
+            "unit": "s",
+            "min": 1,
+            "max": 86_400,
+        },
+    )
+    boot_grace_s: float = field(
+        default=60.0,
+        metadata={
+            "help": "How long messages may come from a start of a node that no status has announced.",
+            "unit": "s",
+            "min": 0,
+            "max": 3600,
+        },
+    )
+    gap_grace_s: float = field(
+        default=30.0,
+        metadata={
+            "help": "How long a missing message may be under way after the node says it has none left.",
+            "unit": "s",
+            "min": 0,
+            "max": 3600,
+        },
+    )
+    gap_patience_s: float = field(
+        default=3600.0,
+        metadata={
+            "help": "How long a missing message is waited for where the node never says so.",
+            "unit": "s",
+            "min": 1,
+            "max": 604_800,
+        },
+    )
