@@ -103,8 +103,8 @@ class StepSettings:
                 yield _key(kind), f"These are too many steps to read in a hurry; keep at most {_MOST_LINES}."
 
     def of(self, kind: AlertKind) -> tuple[str, ...]:
-        """The steps of one kind, in order."""
-        steps: tuple[str, ...] = getattr(self, _key(kind))
+        """The steps of one kind, in order; none for a kind that only the station raises."""
+        steps: tuple[str, ...] = getattr(self, _key(kind), ())
         return steps
 
 
@@ -181,13 +181,8 @@ class NodeSettings:
             area=Area(place=self.place, latitude=self.latitude, longitude=self.longitude),
             status=self.status,
             steps={kind: self.steps.of(kind) for kind in AlertKind},
-            contacts={kind: tuple(self._contacts(kind)) for kind in AlertKind},
+            contacts={kind: tuple(contacts_of(self.contacts, kind)) for kind in AlertKind},
         )
-
-    def _contacts(self, kind: AlertKind) -> Iterator[Contact]:
-        for entry in self.contacts:
-            if not entry.kinds or kind in entry.kinds:
-                yield Contact(name=entry.name, phone=entry.phone, role=entry.role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +339,13 @@ def load(file: Path) -> NodeConfig:
     for problem in found.problems:
         _log.warning("%s: %s", file, problem)
     return found.config
+
+
+def contacts_of(contacts: tuple[ContactSettings, ...], kind: AlertKind) -> Iterator[Contact]:
+    """Whom to call about a kind of alert, in the words of the vocabulary."""
+    for entry in contacts:
+        if not entry.kinds or kind in entry.kinds:
+            yield Contact(name=entry.name, phone=entry.phone, role=entry.role)
 
 
 def slug_problems(**slugs: str) -> Iterator[tuple[str, str]]:

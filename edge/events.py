@@ -17,6 +17,18 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from edge.cap import Category, Certainty, MsgType, Severity, Status, Urgency
+from edge.details import (
+    DeviceFaultDetails,
+    IntrusionDetails,
+    LineFaultDetails,
+    MessageGapDetails,
+    NodeLostDetails,
+    PanicDetails,
+    PictureBox,
+    SmokeDetails,
+    TamperDetails,
+    UnknownBootDetails,
+)
 from sensors.readings import State
 from sync.clock import ClockQuality
 from sync.errors import WireError
@@ -42,7 +54,9 @@ __all__ = [
     "IntrusionDetails",
     "Language",
     "LineFaultDetails",
+    "MessageGapDetails",
     "MsgType",
+    "NodeLostDetails",
     "NodeState",
     "NodeStatus",
     "PanicDetails",
@@ -52,6 +66,7 @@ __all__ = [
     "SmokeDetails",
     "Status",
     "TamperDetails",
+    "UnknownBootDetails",
     "Urgency",
     "Weight",
     "new_id",
@@ -72,6 +87,10 @@ class AlertKind(StrEnum):
     LINE_FAULT = "line-fault"
     DEVICE_FAULT = "device-fault"
     INTRUSION = "intrusion"
+    NODE_SILENT = "node-silent"
+    NODE_POWER_LOST = "node-power-lost"
+    MESSAGE_GAP = "message-gap"
+    UNKNOWN_BOOT = "unknown-boot"
 
 
 class EventKind(StrEnum):
@@ -146,6 +165,32 @@ WEIGHTS: Final[dict[AlertKind, Weight]] = {
         severity=Severity.MODERATE,
         certainty=Certainty.LIKELY,
     ),
+    # What the station says of a node: Likely where it follows from silence.
+    AlertKind.NODE_SILENT: Weight(
+        category=Category.INFRA,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MODERATE,
+        certainty=Certainty.LIKELY,
+    ),
+    AlertKind.NODE_POWER_LOST: Weight(
+        category=Category.INFRA,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MODERATE,
+        certainty=Certainty.LIKELY,
+    ),
+    AlertKind.MESSAGE_GAP: Weight(
+        category=Category.INFRA,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MODERATE,
+        certainty=Certainty.OBSERVED,
+    ),
+    # A replay or a second machine under the node's name is possible, no more.
+    AlertKind.UNKNOWN_BOOT: Weight(
+        category=Category.SECURITY,
+        urgency=Urgency.EXPECTED,
+        severity=Severity.MODERATE,
+        certainty=Certainty.POSSIBLE,
+    ),
 }
 """What each kind weighs unless its raiser knows better."""
 
@@ -176,74 +221,16 @@ class Contact:
     role: str = field(default="", metadata=word("What they are in the neighbourhood."))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureBox:
-    """Where something is in the picture, as fractions of its height and width from the top left corner."""
-
-    top: float = field(metadata=word("Upper edge.", ge=0, le=1))
-    left: float = field(metadata=word("Left edge.", ge=0, le=1))
-    bottom: float = field(metadata=word("Lower edge.", ge=0, le=1))
-    right: float = field(metadata=word("Right edge.", ge=0, le=1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanicDetails:
-    """What a panic press adds."""
-
-    covert: bool = field(
-        default=False,
-        metadata=word("The node shows and sounds nothing: do not call back, approach with care."),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmokeDetails:
-    """What a smoke alarm adds."""
-
-    level: float | None = field(
-        default=None, metadata=word("What an analog sensor reads, as a fraction of full scale.", ge=0, le=1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TamperDetails:
-    """What an opened or moved enclosure adds."""
-
-    level: float | None = field(
-        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineFaultDetails:
-    """What a broken supervised line adds."""
-
-    code: str = field(metadata=word("``open`` (the line is cut) or ``short`` (its wires touch)."))
-    level: float | None = field(
-        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFaultDetails:
-    """What a part that no longer does its work adds."""
-
-    code: str = field(metadata=word("Which fault, one word: ``stuck``, ``lost``, ``fault``, ``full`` …"))
-    text: str = field(default="", metadata=word("A sentence for people that says more."))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntrusionDetails:
-    """What a sighting adds."""
-
-    label: str = field(metadata=word("What the model calls it, such as ``person``."))
-    score: float = field(metadata=word("How sure the model is of the surest one.", ge=0, le=1))
-    box: PictureBox = field(metadata=word("Where the surest one is in the picture."))
-    count: int = field(default=1, metadata=word("How many are in view.", ge=1))
-
-
 Details: TypeAlias = (
-    PanicDetails | SmokeDetails | TamperDetails | LineFaultDetails | DeviceFaultDetails | IntrusionDetails
+    PanicDetails
+    | SmokeDetails
+    | TamperDetails
+    | LineFaultDetails
+    | DeviceFaultDetails
+    | IntrusionDetails
+    | NodeLostDetails
+    | MessageGapDetails
+    | UnknownBootDetails
 )
 
 DETAILS: Final[dict[AlertKind, type[Details]]] = {
@@ -253,6 +240,10 @@ DETAILS: Final[dict[AlertKind, type[Details]]] = {
     AlertKind.LINE_FAULT: LineFaultDetails,
     AlertKind.DEVICE_FAULT: DeviceFaultDetails,
     AlertKind.INTRUSION: IntrusionDetails,
+    AlertKind.NODE_SILENT: NodeLostDetails,
+    AlertKind.NODE_POWER_LOST: NodeLostDetails,
+    AlertKind.MESSAGE_GAP: MessageGapDetails,
+    AlertKind.UNKNOWN_BOOT: UnknownBootDetails,
 }
 """Which details each kind carries."""
 

@@ -78,14 +78,14 @@ def details_for(
     """The details of a kind that comes from a sensor or from the node itself.
 
     Args:
-        kind: Any kind but intrusion, whose details come from a picture.
+        kind: Any kind but intrusion, whose details come from a picture, and those that the station raises.
         code: Which fault, for the two fault kinds.
         text: A sentence about a device fault.
         level: What an analog sensor reads, 0 to 1; values outside (noise) are cut to that.
         covert: Whether a panic press shows nothing.
 
     Raises:
-        ValueError: the kind is intrusion.
+        ValueError: the kind is another one.
     """
     level = None if level is None else min(1.0, max(0.0, level))
     match kind:
@@ -103,6 +103,8 @@ def details_for(
             raise ValueError(
                 "An intrusion has IntrusionDetails: label, score, box and count from the picture."
             )
+        case _:
+            raise ValueError(f"{kind} is raised by the station, which makes its details itself.")
 
 
 def compose(  # noqa: PLR0913 - an alert has that many parts

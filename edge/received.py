@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from edge.events import Alert, Language
-from edge.words import show_time
+from edge.words import details_phrase, show_time
 from sync.clock import ClockQuality
 from sync.envelope import Envelope, open_envelope
 from sync.errors import WireError
@@ -76,7 +76,7 @@ def one_line(received: Received, language: Language) -> str:
         alert.headline.vi if vietnamese else alert.headline.en,
         f"[{received.node}: {alert.device}]",
     ]
-    text = getattr(alert.details, "text", "")
+    text = details_phrase(alert.details, language)
     parts += [text] if text else []
     if received.envelope.delayed:
         late_ms = received.envelope.delayms

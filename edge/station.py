@@ -15,21 +15,25 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.lookout import Lookout
 from edge.sd_notify import Notifier, Watchdog
 from edge.stationconfig import StationConfig, load_station
+from edge.voice import Voice, fault
 from sync.clock import SystemClock
 from sync.errors import ArchiveUnavailable
 from sync.station.archive import Archive
-from sync.station.receiver import Receiver, Word
+from sync.station.receiver import Receiver, Taken, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from edge.events import Fault
     from sync.clock import Clock
 
 _log = logging.getLogger(__name__)
 
 TURN_S: Final = 0.25
+_BURST: Final = 1000
 STALLED_S: Final = 60
 """Longer than any of a receiver's own time-outs: after this its thread is stuck, and only a restart helps."""
 SECOND_NS: Final = 1_000_000_000
@@ -64,6 +68,7 @@ class Station:
 
     Attributes:
         archive: Where everything is kept; an intake of another kind stores there too.
+        hear: Takes what such an intake stored, as `Taken` with ``via=""``; from any thread.
 
     Raises:
         ArchiveBusy: Another station works on the same archive.
@@ -76,12 +81,24 @@ class Station:
         self._watchdog = watchdog
         self._inbox: queue.SimpleQueue[Word] = queue.SimpleQueue()
         self._stack = stack
+        self._tick_ns = 0
+        self.hear: Callable[[Word], None] = self._inbox.put
         self.archive = _open_archive(config, clock)
         stack.callback(self.archive.close)
         self._receivers = _receivers(config, self.archive, clock, self._inbox)
+        self._lookout = Lookout(
+            config.watch,
+            config.station.site,
+            self.archive,
+            config.archive.directory / "watch.json",
+            now_s=lambda: clock.monotonic_us() / 1e6,
+        )
+        self._voice = Voice(config, clock, self.faults, stack)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to listen and to speak."""
+        self._stack.callback(self._lookout.keep, at_once=True)
+        self._voice.start(self._stack)
         for receiver in self._receivers:
             receiver.start()
             self._stack.callback(receiver.stop)
@@ -98,10 +115,46 @@ class Station:
     def step(self, timeout_s: float) -> None:
         """Take in what has happened, then look around; waits at most `timeout_s`."""
         with contextlib.suppress(queue.Empty):
-            self._inbox.get(timeout=timeout_s)
+            self._take(self._inbox.get(timeout=timeout_s))
+            for _ in range(_BURST):
+                self._take(self._inbox.get_nowait())
         now_ns = time.monotonic_ns()
-        if all(now_ns - receiver.alive_ns < STALLED_S * SECOND_NS for receiver in self._receivers):
+        if now_ns >= self._tick_ns:
+            self._tick_ns = now_ns + SECOND_NS
+            self._every_second()
+        turned_ns = [self._voice.alive_ns, *(receiver.alive_ns for receiver in self._receivers)]
+        if now_ns - min(turned_ns) < STALLED_S * SECOND_NS:
             self._watchdog.feed()
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What does not work now, for the station's own status."""
+        return tuple(self._find_faults())
+
+    def _take(self, word: Word) -> None:
+        self._lookout.take(word)
+        if isinstance(word, Taken):
+            self._voice.heard_itself(word)
+
+    def _every_second(self) -> None:
+        alerts = self._lookout.tick()
+        for alert in alerts:
+            self._voice.tell(alert)
+        self._lookout.keep(at_once=bool(alerts))
+        self._voice.tick()
+
+    def _find_faults(self) -> Iterator[Fault]:
+        archive = self.archive
+        if archive.problem:
+            text = f"The archive takes nothing, and no receipt is sent: {archive.problem}."
+            yield fault("storage", "archive", "unwritable", text)
+        aside = archive.set_aside
+        if aside is not None and aside.exists():
+            text = f"The archive was damaged and is kept as {aside.name}: check the disk, move that file."
+            yield fault("storage", aside.name, "damaged", text)
+        for receiver in self._receivers:
+            state = receiver.state
+            if state.reason and not archive.problem:
+                yield fault("uplink", receiver.via, "refused" if state.connected else "down", state.reason)
 
 
 def _open_archive(config: StationConfig, clock: Clock) -> Archive:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.config import ContactSettings, slug_problems
+from edge.config import ContactSettings, contacts_of, slug_problems
 from edge.errors import ConfigError, ConfigProblem
-from edge.events import Area, Status
+from edge.events import AlertKind, Area, Status
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from sync.settings import BrokerSettings
-from sync.station.settings import ArchiveSettings, ReceiverSettings
+from sync.station.settings import ArchiveSettings, ReceiverSettings, WatchSettings
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class StationSettings:
             node=self.name,
             area=Area(place=self.place, latitude=self.latitude, longitude=self.longitude),
             status=self.status,
+            contacts={kind: tuple(contacts_of(self.contacts, kind)) for kind in AlertKind},
         )
 
 
@@ -92,6 +93,10 @@ class StationConfig:
     )
     receiver: ReceiverSettings = field(
         default_factory=ReceiverSettings, metadata={"help": "How the station listens to its brokers."}
+    )
+    watch: WatchSettings = field(
+        default_factory=WatchSettings,
+        metadata={"help": "When the station says that something about a node is not right."},
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Every MQTT 5 broker that nodes of the commune may use; all are listened to."}

@@ -13,10 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge.events import (
     AlertKind,
     Certainty,
+    Details,
+    DeviceFaultDetails,
     EventKind,
     Headline,
     Language,
+    MessageGapDetails,
     MsgType,
+    NodeLostDetails,
     NodeState,
     Severity,
     Status,
@@ -37,6 +41,13 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         AlertKind.LINE_FAULT: ("Sự cố đường dây", "Line fault"),
         AlertKind.DEVICE_FAULT: ("Lỗi thiết bị", "Device fault"),
         AlertKind.INTRUSION: ("Có người trong khu vực", "Person in the area"),
+        AlertKind.NODE_SILENT: ("Mất liên lạc với thiết bị", "Node out of contact"),
+        AlertKind.NODE_POWER_LOST: ("Thiết bị mất điện", "Node without power"),
+        AlertKind.MESSAGE_GAP: ("Thiếu tin từ thiết bị", "Messages of a node are missing"),
+        AlertKind.UNKNOWN_BOOT: (
+            "Tin từ lần khởi động lạ của thiết bị",
+            "Messages from an unknown start of a node",
+        ),
     },
     EventKind: {
         EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state"),
@@ -118,6 +129,10 @@ _ENDED: Final[dict[AlertKind, Phrase]] = {
     AlertKind.LINE_FAULT: ("Đường dây đã bình thường trở lại", "Line normal again"),
     AlertKind.DEVICE_FAULT: ("Thiết bị đã hoạt động trở lại", "Device works again"),
     AlertKind.INTRUSION: ("Không còn người trong khu vực", "Area empty again"),
+    AlertKind.NODE_SILENT: ("Đã liên lạc lại được với thiết bị", "Node in contact again"),
+    AlertKind.NODE_POWER_LOST: ("Thiết bị đã có điện trở lại", "Node has power again"),
+    AlertKind.MESSAGE_GAP: ("Đã nhận đủ tin còn thiếu của thiết bị", "The missing messages have arrived"),
+    AlertKind.UNKNOWN_BOOT: ("Đã xác nhận lần khởi động của thiết bị", "The node's start is confirmed"),
 }
 
 _PARTS: Final[dict[str, Phrase]] = {
@@ -142,6 +157,14 @@ _LABELS: Final[dict[str, Phrase]] = {
     "cat": ("mèo", "cat"),
     "dog": ("chó", "dog"),
 }
+
+_LOST: Final[dict[str, Phrase]] = {
+    "power": ("mất điện trước khi mất liên lạc", "mains was lost before"),
+    "network": ("mất kết nối mạng", "its connection is gone"),
+    "stopped": ("đã bị dừng", "it was stopped"),
+    "quiet": ("không báo cáo", "it reports nothing"),
+}
+"""Why the station says that a node is lost."""
 
 _DRILL: Final[dict[Status, Phrase]] = {
     Status.ACTUAL: ("", ""),
@@ -168,6 +191,20 @@ def component_phrase(component: str, language: Language = Language.VI) -> str:
 def label_phrase(label: str, language: Language = Language.VI) -> str:
     """What the thing that a model's label means is called; an unknown label is returned as it is."""
     return _pick(_LABELS.get(label.lower(), (label, label)), language)
+
+
+def details_phrase(details: Details, language: Language = Language.VI) -> str:
+    """What the details add to the headline, for people; "" where that is nothing."""
+    if isinstance(details, NodeLostDetails):
+        return _pick(_LOST.get(details.code, (details.code, details.code)), language)
+    if isinstance(details, MessageGapDetails):
+        numbers = f"{details.first}-{details.last}"
+        words = (
+            f"thiếu {details.missing} tin, số {numbers}",
+            f"{details.missing} missing, numbers {numbers}",
+        )
+        return _pick(words, language)
+    return details.text if isinstance(details, DeviceFaultDetails) else ""
 
 
 def headline(

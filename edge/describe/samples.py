@@ -11,13 +11,17 @@ from edge.events import (
     Area,
     ClassCounts,
     Contact,
+    Details,
     DeviceState,
     Health,
     IntrusionDetails,
+    MessageGapDetails,
+    NodeLostDetails,
     NodeState,
     NodeStatus,
     PictureBox,
     SensorEvent,
+    UnknownBootDetails,
 )
 from edge.messages import Site, compose, details_for, envelope, to_message
 from sensors.readings import Source, State
@@ -43,7 +47,21 @@ _SOURCES: Final[dict[AlertKind, tuple[str, str]]] = {
     AlertKind.LINE_FAULT: (Source.TAMPER_LOOP, "cabinet"),
     AlertKind.DEVICE_FAULT: (Source.CAMERA, "gate-camera"),
     AlertKind.INTRUSION: (Source.CAMERA, "gate-camera"),
+    AlertKind.NODE_SILENT: ("node", "cho-cong-dong"),
+    AlertKind.NODE_POWER_LOST: ("node", "cho-cong-dong"),
+    AlertKind.MESSAGE_GAP: ("node", "cho-cong-dong"),
+    AlertKind.UNKNOWN_BOOT: ("node", "cho-cong-dong"),
 }
+
+_NODE: Final = "phuong-ben-thanh/cho-cong-dong"
+
+_NOTICED: Final[dict[AlertKind, Details]] = {
+    AlertKind.NODE_SILENT: NodeLostDetails(node=_NODE, code="network"),
+    AlertKind.NODE_POWER_LOST: NodeLostDetails(node=_NODE, code="power"),
+    AlertKind.MESSAGE_GAP: MessageGapDetails(node=_NODE, boot_id=_BOOT, first=12, last=14, missing=3),
+    AlertKind.UNKNOWN_BOOT: UnknownBootDetails(node=_NODE, boot_id=_BOOT),
+}
+"""What only the station raises."""
 
 
 def clock() -> ManualClock:
@@ -55,7 +73,7 @@ def alert(kind: AlertKind) -> Alert:
     """One alert of a kind, with a fixed incident."""
     component, device = _SOURCES[kind]
     box = PictureBox(top=0.21, left=0.4, bottom=0.87, right=0.55)
-    details = (
+    details: Details = _NOTICED.get(kind) or (
         IntrusionDetails(label="person", score=0.88, box=box, count=2)
         if kind is AlertKind.INTRUSION
         else details_for(

@@ -146,7 +146,8 @@ class Archive:
         if found[1] != node:
             reason = f"The id {envelope.id} belongs to a message of {found[1]}."
             return Verdict(incoming=incoming, kind=Kind.REFUSED, reason=reason)
-        if _RANK[envelope.clock] > _RANK[ClockQuality(found[2])]:
+        gained = _RANK[envelope.clock] - _RANK[ClockQuality(found[2])]
+        if gained > 0 or (gained == 0 and envelope.corrected):
             _correct(connection, found[0], incoming, envelope)
         return Verdict(incoming=incoming, kind=Kind.DUPLICATE, envelope=envelope, n=found[0])
 

@@ -28,6 +28,15 @@ class _Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a node hangs."""
+
+    place: str
+    latitude: float = field(metadata=word("Degrees north.", ge=-90, le=90))
+    longitude: float = field(metadata=word("Degrees east.", ge=-180, le=180))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A birth, a change of state, or the will."""
 
@@ -35,6 +44,7 @@ class Status:
     boot_id: UUID
     reason: str = ""
     faults: tuple[_Fault, ...] = ()
+    area: Spot | None = None
 
     @property
     def alive(self) -> bool:

@@ -39,6 +39,14 @@ SITE = Site(
     contacts={AlertKind.PANIC: (events.Contact(name="Tổ trưởng", phone="0900000000"),)},
 )
 DOCUMENTS = [Alert, SensorEvent, NodeStatus, Health]
+NOTICED = {
+    AlertKind.NODE_SILENT: events.NodeLostDetails(node="a/b", code="network"),
+    AlertKind.NODE_POWER_LOST: events.NodeLostDetails(node="a/b", code="power"),
+    AlertKind.MESSAGE_GAP: events.MessageGapDetails(
+        node="a/b", boot_id=UUID(int=1), first=3, last=5, missing=3
+    ),
+    AlertKind.UNKNOWN_BOOT: events.UnknownBootDetails(node="a/b", boot_id=UUID(int=1)),
+}
 
 
 def panic(**changes):
@@ -54,7 +62,7 @@ def of_kind(kind):
             label="person", score=0.9, box=events.PictureBox(top=0, left=0, bottom=1, right=1)
         )
         if kind is AlertKind.INTRUSION
-        else details_for(kind, code="open", text="A sentence.", level=0.5)
+        else NOTICED.get(kind) or details_for(kind, code="open", text="A sentence.", level=0.5)
     )
     return compose(kind, SITE, component="tamper-loop", device="box", details=details)
 

@@ -1,0 +1,109 @@
+"""Owns what each kind of alert adds to the words that all alerts have in common: its details."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sync.wire import word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureBox:
+    """Where something is in the picture, as fractions of its height and width from the top left corner."""
+
+    top: float = field(metadata=word("Upper edge.", ge=0, le=1))
+    left: float = field(metadata=word("Left edge.", ge=0, le=1))
+    bottom: float = field(metadata=word("Lower edge.", ge=0, le=1))
+    right: float = field(metadata=word("Right edge.", ge=0, le=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanicDetails:
+    """What a panic press adds."""
+
+    covert: bool = field(
+        default=False,
+        metadata=word("The node shows and sounds nothing: do not call back, approach with care."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeDetails:
+    """What a smoke alarm adds."""
+
+    level: float | None = field(
+        default=None, metadata=word("What an analog sensor reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TamperDetails:
+    """What an opened or moved enclosure adds."""
+
+    level: float | None = field(
+        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineFaultDetails:
+    """What a broken supervised line adds."""
+
+    code: str = field(metadata=word("``open`` (the line is cut) or ``short`` (its wires touch)."))
+    level: float | None = field(
+        default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFaultDetails:
+    """What a part that no longer does its work adds."""
+
+    code: str = field(metadata=word("Which fault, one word: ``stuck``, ``lost``, ``fault``, ``full`` …"))
+    text: str = field(default="", metadata=word("A sentence for people that says more."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntrusionDetails:
+    """What a sighting adds."""
+
+    label: str = field(metadata=word("What the model calls it, such as ``person``."))
+    score: float = field(metadata=word("How sure the model is of the surest one.", ge=0, le=1))
+    box: PictureBox = field(metadata=word("Where the surest one is in the picture."))
+    count: int = field(default=1, metadata=word("How many are in view.", ge=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLostDetails:
+    """What the station adds when a node is out of contact or without power."""
+
+    node: str = field(metadata=word("Which node, ``commune/name``."))
+    code: str = field(
+        metadata=word(
+            "``power`` (its last word was that the mains is gone), ``network`` (its connection is gone), "
+            "``stopped`` (somebody stopped it) or ``quiet`` (it is connected and says nothing)."
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageGapDetails:
+    """What the station adds when messages of a node are missing."""
+
+    node: str = field(metadata=word("Which node, ``commune/name``."))
+    boot_id: UUID = field(metadata=word("In which start of its machine."))
+    first: int = field(metadata=word("The first missing ``seq``.", ge=0))
+    last: int = field(metadata=word("The last missing ``seq``.", ge=0))
+    missing: int = field(metadata=word("How many are missing between these two.", ge=0))
+    dropped: int = field(
+        default=0, metadata=word("How many the node says that it gave up for want of room.", ge=0)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownBootDetails:
+    """What the station adds when messages come from a start of a node that no status announced."""
+
+    node: str = field(metadata=word("Which node, ``commune/name``."))
+    boot_id: UUID = field(metadata=word("Which start of its machine."))
