@@ -39,7 +39,7 @@ SITE = Site(
     contacts={AlertKind.PANIC: (events.Contact(name="Tổ trưởng", phone="0900000000"),)},
 )
 DOCUMENTS = [Alert, SensorEvent, NodeStatus, Health]
-NOTICED = {
+NOTICED: dict[AlertKind, events.Details] = {
     AlertKind.NODE_SILENT: events.NodeLostDetails(node="a/b", code="network"),
     AlertKind.NODE_POWER_LOST: events.NodeLostDetails(node="a/b", code="power"),
     AlertKind.MESSAGE_GAP: events.MessageGapDetails(
