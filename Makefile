@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export TUQUAN_CACHE := $(CURDIR)/.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench lock environment tools test-picamera2 test-nspawn clean
+.PHONY: help demo test lint types docs bench soak lock environment tools test-picamera2 test-nspawn clean
 
 help:  ## Say what can be made.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,6 +29,9 @@ docs: $(VENV)/.dev  ## Generated documents are what the code says.
 
 documents: $(VENV)/.dev  ## Write the generated documents anew.
 	$(BIN)/python -m edge.describe
+
+soak: $(VENV)/.dev tools  ## Break everything for hours and count what was lost. ARGS="--scenario kill-node --amount 1000 --seed 7"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (about five minutes on a quiet machine).
 	$(BIN)/python benchmarks/run.py $(ARGS)
