@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from edge.clockstate import look_at_clock
 from edge.config import NodeConfig, client_id
 from edge.events import Language
 from edge.health import disk_free_mb, temperature_c, throttled
 from edge.snapshot import Snapshot, read_snapshot
-from edge.words import Phrase, component_phrase, phrase
+from edge.words import Phrase, component_phrase, phrase, show_time
 from models.errors import ModelsError
 from models.manifest import load_manifest
 from models.report import FileState, describe
 from sensors.errors import CameraError, SensorsError
 from sensors.readings import Source, State
-from sync.clock import ClockQuality, SystemClock
+from sync.clock import ClockQuality
 from sync.dial import Stopping, Waiter
 from sync.errors import SyncError
 from sync.link import Connector
@@ -310,10 +311,26 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
 
 
 def _clock(patient: Patient) -> Iterator[Finding]:
-    quality = SystemClock().quality()
-    level = Level.WARNING if quality is ClockQuality.UNSYNCED else Level.GOOD
+    state = look_at_clock(patient.config.storage.directory)
+    level = Level.WARNING if state.quality is ClockQuality.UNSYNCED else Level.GOOD
     remedy = "sudo timedatectl set-ntp true" if level is Level.WARNING else ""
-    yield Finding(level=level, area=_CLOCK, text=phrase(quality, patient.language), remedy=remedy)
+    yield Finding(level=level, area=_CLOCK, text=phrase(state.quality, patient.language), remedy=remedy)
+    if state.behind_us:
+        shown, least = show_time(state.machine_us), show_time(state.floor_us)
+        text = patient.say(
+            f"Đồng hồ của máy chỉ {shown}, trong khi ít nhất đã là {least}: chứng chỉ sẽ bị từ chối.",
+            f"The machine's clock shows {shown}, and it is {least} at least: certificates will be refused.",
+        )
+        yield Finding(level=Level.BAD, area=_CLOCK, text=text, remedy="sudo tuquan clock raise")
+    if state.problem:
+        text = patient.say(
+            f"Không dùng được {state.file} ({state.problem}): sau khi mất điện sẽ không biết giờ.",
+            f"{state.file} cannot be used ({state.problem}): after a power cut there is no time to go by.",
+        )
+        yield Finding(level=Level.WARNING, area=_CLOCK, text=text, remedy=f"sudo rm {state.file}")
+    elif state.record is not None:
+        last = patient.say("Lần cuối biết giờ đúng", "Last known good time")
+        yield Finding(level=Level.GOOD, area=_CLOCK, text=f"{last}: {show_time(state.record.wall_us)}")
 
 
 def _brokers(patient: Patient) -> Iterator[Finding]:

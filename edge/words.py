@@ -257,3 +257,27 @@ def show_time(moment: datetime | int) -> str:
     if moment.tzinfo is None:
         raise ValueError("This time has no time zone; give it one (the wire carries UTC).")
     return moment.astimezone(local_zone()).strftime("%d/%m/%Y %H:%M:%S")
+
+
+_UNITS: Final[tuple[tuple[int, Phrase], ...]] = (
+    (86_400, ("ngày", "d")),
+    (3_600, ("giờ", "h")),
+    (60, ("phút", "min")),
+    (1, ("giây", "s")),
+)
+
+
+def show_duration(seconds: float, language: Language = Language.VI) -> str:
+    """How long something took, in its two largest units: ``2 giờ 5 phút``, ``34 giây``."""
+    left = max(0, round(seconds))
+    parts: list[tuple[int, str]] = []
+    for length, unit in _UNITS:
+        count, left = divmod(left, length)
+        if count or parts or length == 1:
+            parts.append((count, _pick(unit, language)))
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count or len(parts) == 1)
+
+
+def uncertain(language: Language = Language.VI) -> str:
+    """What is said beside a time that nobody vouches for."""
+    return _pick(("giờ chưa chắc chắn", "time not certain"), language)

@@ -26,6 +26,7 @@ _WHERE = {
     "detect": "edge.cli.detect",
     "demo": "edge.cli.demo",
     "doctor": "edge.cli.doctor",
+    "clock": "edge.cli.clock",
     "station": "edge.cli.station",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,31 +46,40 @@ def command(config: Path, limit: int, language: Language, *, as_json: bool) -> N
         said = f"{now.held} held in memory only: the disk refuses them."
         click.echo(held if language is Language.VI else said, err=True)
     for row in reversed(waiting(path, limit)):
-        _show(row.wall_us, row.topic, row.subject, None, language, as_json=as_json)
+        _show(_Line(row.wall_us, row.clock, row.topic, row.subject), language, as_json=as_json)
     for gone in delivered(path, limit):
-        _show(gone.wall_us, gone.topic, gone.subject, gone.delivered_us, language, as_json=as_json)
+        line = _Line(gone.wall_us, gone.clock, gone.topic, gone.subject, gone.delivered_us)
+        _show(line, language, as_json=as_json)
 
 
-def _show(
-    wall_us: int, topic: str, device: str, delivered_us: int | None, language: Language, *, as_json: bool
-) -> None:
-    from edge.words import phrase, show_time  # noqa: PLC0415 - quick --help
+@dataclass(frozen=True, slots=True)
+class _Line:
+    wall_us: int
+    clock: str
+    topic: str
+    device: str
+    delivered_us: int | None = None
 
-    family, _, kind = topic.rpartition("/")
+
+def _show(line: _Line, language: Language, *, as_json: bool) -> None:
+    from edge.words import phrase, show_time, uncertain  # noqa: PLC0415 - quick --help
+
+    family, _, kind = line.topic.rpartition("/")
     if as_json:
-        facts = {"time": _utc(wall_us), "topic": topic, "device": device}
-        facts["delivered"] = _utc(delivered_us) if delivered_us is not None else ""
+        facts = {"time": _utc(line.wall_us), "clock": line.clock, "topic": line.topic, "device": line.device}
+        facts["delivered"] = _utc(line.delivered_us) if line.delivered_us is not None else ""
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     known = family.endswith("/alert") and kind in set(AlertKind)
     what = phrase(AlertKind(kind), language) if known else kind
     vietnamese = language is Language.VI
-    if delivered_us is None:
+    if line.delivered_us is None:
         state = click.style("đang chờ gửi" if vietnamese else "waiting", fg="yellow")
     else:
         done = "đã gửi" if vietnamese else "delivered"
-        state = f"{click.style(done, fg='green')} {show_time(delivered_us).partition(' ')[2]}"
-    click.echo(f"{show_time(wall_us)}  {plain(what)}  [{plain(device)}]  {state}")
+        state = f"{click.style(done, fg='green')} {show_time(line.delivered_us).partition(' ')[2]}"
+    unsure = f"  ({uncertain(language)})" if line.clock == "unsynced" else ""
+    click.echo(f"{show_time(line.wall_us)}  {plain(what)}  [{plain(line.device)}]  {state}{unsure}")
 
 
 def _utc(wall_us: int) -> str:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -124,7 +125,11 @@ class _View:
             self._print(received, arrival)
 
     def _print(self, received: Received, arrival: Arrival) -> None:
-        click.echo(arrival.payload.decode() if self._as_json else one_line(received, self._language))
+        click.echo(
+            arrival.payload.decode()
+            if self._as_json
+            else one_line(received, self._language, datetime.now(UTC))
+        )
         sys.stdout.flush()
         if self._left is not None:
             self._left -= 1

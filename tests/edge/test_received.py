@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -41,11 +42,51 @@ def test_an_alert_is_one_line_in_either_language(sample):
     received = read(wire(sample))
     vietnamese, english = (one_line(received, language) for language in (Language.VI, Language.EN))
     assert vietnamese.startswith("01/02/2026 00:00:05  ")
-    assert "gửi trễ 34 s" in vietnamese
+    assert "gửi trễ 34 giây" in vietnamese
     assert "giờ chưa chắc chắn" in vietnamese
     assert "sent late 34 s" in english
     assert "time not certain" in english
     assert f"[{received.node}: {received.alert.device}]" in english
+
+
+NOW = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "vietnamese", "english"),
+    [
+        ({"delayed": True, "delayms": 7_500_000}, "(gửi trễ 2 giờ 5 phút)", "(sent late 2 h 5 min)"),
+        ({"delayed": True}, "(gửi trễ)", "(sent late)"),
+        ({"clock": "holdover", "corrected": True}, "(giờ đã hiệu chỉnh)", "(time corrected)"),
+        (
+            {"clock": "unsynced", "delayed": True, "delayms": 3_600_000},
+            "(giờ chưa chắc chắn; theo máy này: 01/02/2026 18:00:00)",
+            "(time not certain; by this machine: 01/02/2026 18:00:00)",
+        ),
+        (
+            {"clock": "unsynced"},
+            "theo máy này: 01/02/2026 19:00:00)",
+            "by this machine: 01/02/2026 19:00:00)",
+        ),
+        ({"clock": "unsynced", "delayed": True}, "(giờ chưa chắc chắn)", "(time not certain)"),
+        (
+            {"time": "2026-02-01T12:01:01.000Z"},
+            "(giờ đi trước đồng hồ máy này)",
+            "(ahead of this machine's clock)",
+        ),
+    ],
+)
+def test_what_is_said_about_the_time(sample, changes, vietnamese, english):
+    """How late, how certain, corrected, or later than now; counted back from the arrival where possible."""
+    received = read(wire(sample | changes))
+    assert vietnamese in one_line(received, Language.VI, NOW)
+    assert english in one_line(received, Language.EN, NOW)
+
+
+def test_an_ordinary_time_has_no_remark(sample):
+    """Prompt and synchronised, up to the minute by which two right clocks may differ."""
+    received = read(wire(sample | {"time": "2026-02-01T12:00:59.000Z"}))
+    assert "(" not in one_line(received, Language.EN, NOW).replace(received.alert.headline.en, "")
 
 
 def test_a_device_name_cannot_steer_the_terminal(sample):

@@ -131,3 +131,22 @@ def test_without_time_zone_data_the_offset_is_fixed(monkeypatch):
 def test_the_fallback_agrees_with_the_zone_for_every_time_a_node_can_see(moment):
     """The fixed offset is right for all of the time since 1976."""
     assert moment.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).utcoffset() == timedelta(hours=7)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "vietnamese", "english"),
+    [
+        (0.2, "0 giây", "0 s"),
+        (34.4, "34 giây", "34 s"),
+        (60, "1 phút", "1 min"),
+        (61, "1 phút 1 giây", "1 min 1 s"),
+        (7_500, "2 giờ 5 phút", "2 h 5 min"),
+        (7_201, "2 giờ", "2 h"),
+        (86_400 * 3 + 7_200 + 59, "3 ngày 2 giờ", "3 d 2 h"),
+        (-5, "0 giây", "0 s"),
+    ],
+)
+def test_a_duration_is_shown_in_its_two_largest_units(seconds, vietnamese, english):
+    """Nobody counts in milliseconds on a duty screen."""
+    assert words.show_duration(seconds) == vietnamese
+    assert words.show_duration(seconds, Language.EN) == english

@@ -8,7 +8,8 @@ import pytest
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 SERVICES = ("tuquan-alarm.service", "tuquan-vision.service")
-UNITS = (*SERVICES, "tuquan.target")
+CLOCK = "tuquan-clock.service"
+UNITS = (*SERVICES, CLOCK, "tuquan.target")
 EXPOSURE_LIMIT = 25  # tenths: systemd calls anything up to 2.9 "OK"
 
 needs_analyze = pytest.mark.skipif(
@@ -50,7 +51,7 @@ def copies(tmp_path):
 
 @needs_analyze
 def test_systemd_finds_nothing_to_complain_about(copies):
-    """`systemd-analyze verify` reads all three units without a word."""
+    """`systemd-analyze verify` reads all units without a word."""
     seen = run("systemd-analyze", "verify", "--recursive-errors=no", *(str(copies / unit) for unit in UNITS))
     assert (seen.returncode, seen.stdout, seen.stderr) == (0, "", "")
 
@@ -65,7 +66,7 @@ def test_verify_would_notice_a_misspelt_directive(copies):
 
 
 @needs_analyze
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, CLOCK])
 def test_exposure_is_low(service, copies):
     """`systemd-analyze security` gives each service at most 2.5 of 10."""
     seen = run(
@@ -138,6 +139,25 @@ def test_a_press_waits_for_neither_network_nor_time(service):
         for word in value.split()
     ]
     assert [word for word in named if word.startswith(("network", "time-s"))] == []
+
+
+def test_the_clock_may_be_set_by_one_process_that_may_do_nothing_else():
+    """The floor's service has the one capability, no network and no devices, and can only end."""
+    assert values(CLOCK, "CapabilityBoundingSet") == values(CLOCK, "AmbientCapabilities") == ["CAP_SYS_TIME"]
+    assert values(CLOCK, "User") == ["tuquan"]
+    assert (values(CLOCK, "ProtectClock"), values(CLOCK, "PrivateUsers")) == ([], [])
+    assert (values(CLOCK, "PrivateNetwork"), values(CLOCK, "NoNewPrivileges")) == (["yes"], ["yes"])
+    assert (values(CLOCK, "DevicePolicy"), values(CLOCK, "DeviceAllow")) == (["closed"], [])
+    assert values(CLOCK, "SystemCallFilter")[-1] == "@clock"
+    assert (values(CLOCK, "Type"), values(CLOCK, "WantedBy")) == (["oneshot"], ["tuquan.target"])
+    assert values(CLOCK, "ExecStart") == ["/opt/tuquan/bin/tuquan clock raise --config /etc/tuquan/node.toml"]
+
+
+def test_no_press_waits_for_the_clock_to_be_raised():
+    """The floor's service comes after the disks, and before nothing."""
+    assert values(CLOCK, "Before") == []
+    assert "local-fs.target" in values(CLOCK, "After")[0].split()
+    assert CLOCK in values("tuquan.target", "Also")[0].split()
 
 
 def test_vision_cannot_take_the_alarm_down():
