@@ -44,7 +44,7 @@ _FRAMES_PER_S = 8
 def command(
     ctx: click.Context, seconds: float, video: Path | None, language: Language, *, headless: bool
 ) -> None:
-    """Run a broker, a node on simulated pins whose camera plays a street video, and a subscriber.
+    """Run a broker, a station, a node on simulated pins whose camera plays a street video, and a subscriber.
 
     Keys: p panic, s smoke, t tamper, n cut or restore the network, k kill -9 the node, q quit.
     """
@@ -105,6 +105,10 @@ def _summary(verdict: Verdict) -> None:
             f"event to subscriber, all well: median {statistics.median(ranked) * 1000:.0f} ms, "
             f"longest {ranked[-1] * 1000:.0f} ms; through the outage and the kill: {verdict.longest_s:.1f} s"
         )
+    click.echo(
+        f"at the station: {verdict.archived} archived, {verdict.receipted} receipts sent, "
+        f"{verdict.unarchived} accepted by the node and not archived or not answered"
+    )
     click.echo(
         f"left in the outbox {verdict.waiting}, never received {verdict.missing}, "
         f"received twice and recognised {verdict.duplicates}, refused {len(verdict.refused)}"

@@ -47,6 +47,8 @@ class Controls:
             snapshot=self._world.snapshot(),
             alive=self._world.alive,
             cut=not self._world.cable.whole,
+            archived=len(self._world.archived),
+            receipts=len(self._world.receipted),
             alerts=[self._line(caught) for caught in self._world.alerts[-40:]],
             note=self._note,
         )
@@ -59,6 +61,7 @@ class Controls:
             text=alert.headline.vi if language is Language.VI else alert.headline.en,
             device=alert.device,
             took_s=caught.took_s,
+            archived=received.envelope.id in self._world.archived,
             active=alert.active,
             delayed=caught.took_s > 1,
             life_safety=alert.kind in LIFE_SAFETY,

@@ -57,6 +57,8 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "time": ("Giờ", "Time"),
     "alert": ("Tin báo", "Alert"),
     "took": ("Mất", "Took"),
+    "kept": ("Lưu", "Kept"),
+    "station": ("Trạm: đã lưu {n} tin, đã báo nhận {r} tin", "Station: {n} archived, {r} receipts sent"),
     "nothing": ("Chưa có tin. Hãy nhấn p.", "Nothing yet. Press p."),
     "keys": (
         "[b]p[/b] khẩn cấp  [b]s[/b] khói  [b]t[/b] tủ máy  [b]n[/b] cáp mạng [b]k[/b] kill [b]q[/b] thoát",
@@ -92,6 +94,7 @@ class AlertLine:
         text: The headline.
         device: Which device.
         took_s: Seconds from the event to its arrival.
+        archived: Whether the station has it on its disk.
         active: False when it ends an incident.
         delayed: Whether it waited in the outbox.
         life_safety: Whether it is panic or smoke.
@@ -101,6 +104,7 @@ class AlertLine:
     text: str
     device: str
     took_s: float
+    archived: bool
     active: bool
     delayed: bool
     life_safety: bool
@@ -114,6 +118,8 @@ class View:
     alive: bool
     cut: bool
     alerts: Sequence[AlertLine]
+    archived: int
+    receipts: int
     note: str = ""
 
 
@@ -211,17 +217,21 @@ class Screen:
 
     def _police(self, view: View) -> Panel:
         title = f"[b]{self.say('police')}[/b]"
+        below = self.say("station", n=view.archived, r=view.receipts)
         if not view.alerts:
-            return Panel(Text(self.say("nothing"), style="dim"), title=title, box=box.ROUNDED)
+            empty = Text(self.say("nothing"), style="dim")
+            return Panel(empty, title=title, subtitle=below, box=box.ROUNDED)
         table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1))
         table.add_column(self.say("time"), no_wrap=True)
         table.add_column(self.say("alert"), ratio=1)
         table.add_column(self.say("took"), justify="right", no_wrap=True)
+        table.add_column(self.say("kept"), justify="center", no_wrap=True)
         for alert in reversed(view.alerts[-40:]):
             style = "dim" if not alert.active else "bold red" if alert.life_safety else ""
             text = Text(alert.text, style=style).append(f"\n{alert.device}", style="dim")
-            table.add_row(alert.time, text, self._took(alert))
-        return Panel(table, title=title, box=box.ROUNDED)
+            kept = Text("✓", style="green") if alert.archived else Text("…", style="dim")
+            table.add_row(alert.time, text, self._took(alert), kept)
+        return Panel(table, title=title, subtitle=below, box=box.ROUNDED)
 
     def _took(self, alert: AlertLine) -> Text:
         figure = (

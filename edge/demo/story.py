@@ -30,6 +30,9 @@ class Verdict:
         kinds: Alerts that came in, raises only, by kind.
         waiting: Rows that were left in the outbox.
         missing: Alerts that the node accepted and that never came in.
+        archived: Alerts that the node accepted and that are in the station's archive.
+        receipted: Alerts that the node accepted and that the station sent a receipt for.
+        unarchived: Alerts that the node accepted and that the station does not have, or never answered.
         duplicates: Messages that came in twice and were recognised.
         refused: What came in and was not an alert.
         prompt_s: Seconds from event to subscriber, for those that happened while line and node were well.
@@ -41,6 +44,9 @@ class Verdict:
     kinds: dict[AlertKind, int]
     waiting: int
     missing: int
+    archived: int
+    receipted: int
+    unarchived: int
     duplicates: int
     refused: tuple[str, ...]
     prompt_s: tuple[float, ...]
@@ -55,6 +61,7 @@ class Verdict:
             and seen
             and not self.waiting
             and not self.missing
+            and not self.unarchived
             and not self.refused
         )
 
@@ -98,12 +105,17 @@ def judge(world: World) -> Verdict:
     kinds = {kind: sum(entry.received.alert.kind is kind for entry in raised) for kind in AlertKind}
     now = world.snapshot()
     counts = now.outbox if now else None
+    world.look_into_archive()
+    accepted = world.accepted()
     return Verdict(
         presses=world.presses,
         panics=kinds[AlertKind.PANIC],
         kinds={kind: count for kind, count in kinds.items() if count},
         waiting=counts.life_safety + counts.security if counts else -1,
-        missing=len(world.accepted() - {entry.received.envelope.id for entry in world.alerts}),
+        missing=len(accepted - {entry.received.envelope.id for entry in world.alerts}),
+        archived=len(accepted & world.archived),
+        receipted=len(accepted & world.receipted),
+        unarchived=len(accepted - (world.archived & world.receipted)),
         duplicates=world.duplicates,
         refused=tuple(world.refused),
         prompt_s=tuple(entry.took_s for entry in raised if entry.calm),

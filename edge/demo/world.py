@@ -1,8 +1,8 @@
-"""A whole small world on loopback: a broker, a cable to it, a node on simulated pins, and a subscriber.
+"""A whole small world on loopback: a broker, a cable, a node on simulated pins, a station, a subscriber.
 
 Owns what is running and how it is broken and mended; what people see of it is `edge.demo.screen`, and the
 story that is played without a screen is `edge.demo.story`. Everything is real but the pins and the cable:
-mosquitto, the node's two processes, the model, the video, the outbox on the disk.
+mosquitto, the node's two processes, the station's, the model, the video, outbox and archive on the disk.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from edge.demo import configs
 from edge.demo.broker import Mosquitto, Program
 from edge.demo.cable import Cable
 from edge.errors import EdgeError
@@ -31,10 +32,12 @@ from edge.snapshot import Snapshot, read_snapshot
 from sensors.errors import SimulatorProblem
 from sensors.simulator import CALM, Remote
 from sync.envelope import open_envelope
-from sync.errors import WireError
+from sync.errors import ArchiveUnavailable, WireError
 from sync.history import delivered, waiting
+from sync.receipt import Receipt
 from sync.reports import Arrival
 from sync.settings import BrokerSettings
+from sync.station.archive import look
 from sync.subscriber import Subscriber
 
 PANIC_PIN, SMOKE_PIN, TAMPER_CHANNEL = 17, 27, 1
@@ -46,74 +49,8 @@ CALM_S = 3.0
 _STALE_NS = 3_000_000_000
 _STOP_S = 20.0
 _ALL = 10_000
-
-_CONFIG = """\
-# The node of `tuquan demo`: simulated pins, a video for a camera, a broker on this machine.
-[node]
-commune = "phuong-thu-nghiem"
-name = "cho-cong-dong"
-place = "{place}"
-latitude = 10.7725
-longitude = 106.6980
-language = "{language}"
-status = "Exercise"
-
-[storage]
-directory = "{folder}/data"
-runtime_directory = "{folder}/run"
-
-[gpio]
-pin_factory = "mock"
-simulator_socket = "{folder}/run/sim.sock"
-
-[[panic_button]]
-name = "{button}"
-pin = {panic}
-
-[[smoke_detector]]
-name = "{smoke_name}"
-pin = {smoke}
-warm_up_s = 3
-
-[[tamper_loop]]
-name = "{tamper_name}"
-channel = {tamper}
-
-[camera]
-name = "camera"
-source = "file:{video}"
-
-[detector]
-directory = "{models}"
-
-[intrusion]
-cooldown_s = 8
-
-[uplink]
-confirm = "broker"
-ack_timeout_s = 2.0
-retry_max_s = 3.0
-
-[[broker]]
-host = "127.0.0.1"
-port = {port}
-tls = false
-"""
-
-_NAMES = {
-    "vi": {
-        "place": "Chợ Bến Thành, cổng Đông",
-        "button": "nút cổng Đông",
-        "smoke_name": "báo khói sạp 12",
-        "tamper_name": "tủ thiết bị",
-    },
-    "en": {
-        "place": "Ben Thanh market, east gate",
-        "button": "east gate button",
-        "smoke_name": "smoke stall 12",
-        "tamper_name": "cabinet",
-    },
-}
+_NEWEST = 500
+_LOOK_S = 0.5
 
 
 class WorldError(EdgeError, RuntimeError):
@@ -149,6 +86,8 @@ class World:
         alerts: What came in, in the order of arrival, each message once.
         duplicates: How many messages came in more than once.
         refused: What came in and was not what it should be.
+        archived: The ids of the messages that the station has on its disk.
+        receipted: The ids of the messages that it sent a receipt for.
     """
 
     def __init__(self, *, program: Program, video: Path, models: Path, language: str) -> None:
@@ -157,6 +96,10 @@ class World:
         self.alerts: list[Caught] = []
         self.duplicates = 0
         self.refused: list[str] = []
+        self.archived: set[UUID] = set()
+        self.receipted: set[UUID] = set()
+        self._look_at = 0.0
+        self._station: subprocess.Popen[bytes] | None = None
         self._seen = Seen()
         self._caught: queue.SimpleQueue[tuple[Arrival, float]] = queue.SimpleQueue()
         self._later: list[tuple[float, int | None, float]] = []
@@ -170,10 +113,11 @@ class World:
             "models": str(models),
             "language": language,
         }
-        self._facts |= _NAMES[language]
+        self._facts |= configs.NAMES[language]
         self._stack = contextlib.ExitStack()
         self.remote = Remote(self.folder / "run" / "sim.sock")
         self.config = self.folder / "node.toml"
+        self.station_config = self.folder / "station.toml"
 
     def __enter__(self) -> Self:
         try:
@@ -181,6 +125,7 @@ class World:
             self.cable = self._stack.enter_context(Cable("127.0.0.1", self._broker.port))
             self._write_config()
             self._listen()
+            self._start_station()
             self.start_node()
         except BaseException:
             self._stop()
@@ -237,6 +182,21 @@ class World:
         left = {entry.id for entry in delivered(path, _ALL)}
         return left | {row.id for row in waiting(path, _ALL) if "/alert/" in row.topic}
 
+    # The station
+
+    def _start_station(self) -> None:
+        command = [sys.executable, "-m", "edge.cli", "station", "run", "--config", str(self.station_config)]
+        with self.log.open("ab") as log:
+            self._station = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def look_into_archive(self) -> None:
+        """Take note of what the station has stored by now."""
+        with contextlib.suppress(ArchiveUnavailable):  # it is not there yet
+            newest = look(self.folder / "station" / "archive.db", limit=_NEWEST)
+            self.archived.update(message.id for message in newest)
+
     # What people do
 
     def press(self) -> bool:
@@ -274,6 +234,9 @@ class World:
             self._restart_at = 0.0
             self._disturbed_s = time.time()
             self.start_node()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            self.look_into_archive()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(*self._caught.get_nowait())
@@ -295,7 +258,7 @@ class World:
     def _listen(self) -> None:
         subscriber = Subscriber(
             BrokerSettings(host="127.0.0.1", port=self._broker.port, tls=False),
-            (f"{ROOT}/+/+/alert/+", f"{ROOT}/+/+/event/+"),
+            (f"{ROOT}/+/+/alert/+", f"{ROOT}/+/+/event/+", f"{ROOT}/+/+/receipt"),
             client_id="tuquan-demo-police",
             handle=lambda arrival: self._caught.put((arrival, time.time())),
             tell=lambda reason: None if reason else ready.set(),
@@ -310,6 +273,11 @@ class World:
 
     def _take(self, arrival: Arrival, at_s: float) -> None:
         try:
+            if arrival.topic.endswith("/receipt"):
+                self.receipted.add(Receipt.from_payload(arrival.payload).id)
+                return
+            if arrival.topic.endswith("/event/batch"):
+                return  # the station takes it apart; here it would be shown to nobody
             envelope, _ = open_envelope(arrival.payload)
             received = read(arrival.payload) if "/alert/" in arrival.topic else None
         except WireError as error:
@@ -334,14 +302,17 @@ class World:
             "smoke": str(SMOKE_PIN),
             "tamper": str(TAMPER_CHANNEL),
         }
-        self.config.write_text(_CONFIG.format(**facts), encoding="utf-8")
+        facts["broker_port"] = str(self._broker.port)
+        self.config.write_text(configs.NODE.format(**facts), encoding="utf-8")
+        self.station_config.write_text(configs.STATION.format(**facts), encoding="utf-8")
 
     def _stop(self) -> None:
-        if self._node is not None and self._node.poll() is None:
-            self._node.terminate()
-            try:
-                self._node.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._node.pid, signal.SIGKILL)
-                self._node.wait()
+        for process in (self._node, self._station):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(_STOP_S)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
         self._stack.close()
