@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from edge.account import Account
+from edge.commands import Commands
 from edge.events import Fault, NodeState, NodeStatus, Status
 from edge.faults import SECOND_NS, LinkWatch, storage_problem, unproved
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
+from edge.orders import Orders
 from edge.parts import Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
 from edge.snapshot import VisionReport
@@ -54,6 +56,7 @@ class Agent:
 
     Attributes:
         uplink: Where stored messages leave; nowhere, until the uplink is there.
+        commands: What the commune tells the node to do.
     """
 
     def __init__(self, parts: Parts, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -69,6 +72,8 @@ class Agent:
         self._account = Account(parts, clock_ns)
         tell, directory = parts.teller.clock_set, parts.storage_directory
         self._time = Timekeeper(parts.clock, tell, directory, started_ns=now)
+        self._orders = Orders(parts, self._incidents, self._progress, self._put, clock_ns=clock_ns)
+        self.commands = Commands(parts, self._orders, put=self._put, say=self._say, clock_ns=clock_ns)
         self._next_second_ns = now
         self._next_retry_ns = now + RETRY_S * SECOND_NS
         self._next_health_ns = now + 5 * SECOND_NS
@@ -79,9 +84,14 @@ class Agent:
         self._covert: set[UUID] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; no error of a single step ends the loop."""
-        while not stop.is_set():
+        """Work until `stop` is set or a command ends it; no error of a single step ends the loop."""
+        while not stop.is_set() and not self.commands.reloading:
             self._careful_step()
+
+    def hear(self, report: Report) -> None:
+        """Take what the uplink says, in its thread: commands into their lane, all else into the inbox."""
+        if not (isinstance(report, Arrival) and self.commands.hear(report)):
+            self._parts.inbox.put(report)
 
     def leave(self, close_sensors: Callable[[], None]) -> None:
         """Come to an orderly end without losing a press that is made meanwhile.
@@ -97,6 +107,7 @@ class Agent:
         self._parts.sensors.clear()
         self._careful_step()
         self._time.stop()
+        self.commands.close()
 
     def _careful_step(self) -> None:
         try:
@@ -111,7 +122,7 @@ class Agent:
             for _ in range(_BURST):  # a mad relay must not keep the loop from its tick
                 self._handle(self._parts.inbox.get_nowait())
         except queue.Empty:
-            pass
+            self.commands.turn()
         self._tick(self._clock_ns())
 
     # What happened
@@ -124,7 +135,7 @@ class Agent:
                 self._on_delivery(item)
             case LinkState():
                 self._link.on_link(item, self._clock_ns())
-            case Arrival():
+            case Arrival() if not self.commands.hear(item):
                 self._on_receipt(item)
 
     def _on_reading(self, reading: Reading) -> None:
@@ -164,6 +175,8 @@ class Agent:
         """One alert: on the disk first, then on its way, then on the lamp."""
         message = self._parts.teller.alert(change)
         durable = self._put(message)
+        if durable is not None:
+            self._orders.told(change, message)
         if durable is None or message.cls is not MessageClass.LIFE_SAFETY or change.phase is Phase.ENDED:
             return
         if self._parts.teller.is_covert(change.device):
@@ -182,6 +195,9 @@ class Agent:
             return None
         self.uplink.wake(stored.row if message.cls is MessageClass.LIFE_SAFETY else None)
         return stored.durable
+
+    def _say(self, topic: str, payload: bytes, correlation: bytes) -> None:
+        self.uplink.say(topic, payload, correlation)
 
     def _show(self) -> None:
         self._parts.lamps.show(self._progress.lamp(self._clock_ns()))
@@ -240,6 +256,8 @@ class Agent:
         for payload in said:
             if "vision" in payload:
                 self._hear_vision(payload["vision"], now_ns)
+            if "told" in payload:
+                self._orders.hear_told(payload["told"])
 
     def _hear_vision(self, said: object, now_ns: int) -> None:
         try:
@@ -295,6 +313,7 @@ class Agent:
                 )
         yield from self._vision.faults if self._vision else ()
         yield from self._link.faults(now_ns)
+        yield from self.commands.faults()
         if (worst := self._progress.overdue(now_ns)) is not None:
             yield unproved(worst)
         if self._parts.simulated and self._parts.teller.site.status is Status.ACTUAL:

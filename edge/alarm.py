@@ -23,6 +23,7 @@ from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
 from edge.parts import Inbox, Parts, Sensor, Way
+from edge.reloading import ask_reload
 from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
 from sensors.button import PanicButton
@@ -48,8 +49,11 @@ class AlreadyRunning(EdgeError):
     """Another alarm process works on the same storage directory."""
 
 
-def run(config_path: Path, stop: threading.Event) -> None:
-    """Run the alarm process until `stop` is set.
+def run(config_path: Path, stop: threading.Event) -> bool:
+    """Run the alarm process until `stop` is set, or a command asks for a new start.
+
+    Returns:
+        Whether it is to be started again, with the configuration as it is now.
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -63,14 +67,17 @@ def run(config_path: Path, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         for directory in (config.storage.directory, config.storage.runtime_directory):
             _claim(directory, stack, broken)
-        agent, sensors, parts = _build(config, notifier, stack, broken)
+        agent, sensors, parts = _build(config, config_path, notifier, stack, broken)
         agent.start()
         agent.step(0.0)
         notifier.ready("watching")
         agent.uplink = _open_uplink(config, agent, parts, stack)
         agent.run(stop)
         notifier.stopping()
+        if agent.commands.reloading:
+            ask_reload(config.storage.runtime_directory)
         agent.leave(sensors.close)
+    return agent.commands.reloading
 
 
 def _claim(directory: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> None:
@@ -96,7 +103,7 @@ def _claim(directory: Path, stack: contextlib.ExitStack, broken: list[Fault]) ->
 
 
 def _build(
-    config: NodeConfig, notifier: Notifier, stack: contextlib.ExitStack, broken: list[Fault]
+    config: NodeConfig, path: Path, notifier: Notifier, stack: contextlib.ExitStack, broken: list[Fault]
 ) -> tuple[Agent, contextlib.ExitStack, Parts]:
     """Make every part: the sensors first, so that a press is heard while the outbox file is still checked."""
     clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
@@ -138,6 +145,7 @@ def _build(
         simulated=config.gpio.pin_factory == "mock",
         runtime_directory=config.storage.runtime_directory,
         storage_directory=config.storage.directory,
+        config_file=path,
     )
     return Agent(parts), sensors, parts
 
@@ -154,8 +162,8 @@ def _open_uplink(config: NodeConfig, agent: Agent, parts: Parts, stack: contextl
         base_topic=config.site.base_topic,
         birth=lambda: parts.teller.enveloped(agent.status()),
         offline=lambda reason: parts.teller.enveloped(parts.teller.offline(reason)),
-        emit=parts.inbox.put,
-        subscriptions=(f"{config.site.base_topic}/receipt",),
+        emit=agent.hear,
+        subscriptions=(f"{config.site.base_topic}/receipt", f"{config.site.base_topic}/command/+"),
     )
     uplink.start()
     stack.callback(uplink.stop)

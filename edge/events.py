@@ -98,6 +98,7 @@ class EventKind(StrEnum):
 
     SENSOR_STATE = "sensor-state"
     CLOCK = "clock"
+    COMMAND = "command"
 
 
 class Language(StrEnum):

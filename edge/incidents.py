@@ -163,6 +163,11 @@ class Incidents:
         """Say that a part of the node is well again; its incidents end once it stays so."""
         self._settle(source, device, at_ns)
 
+    def withdraw(self, incident: UUID) -> None:
+        """Forget an open incident without an end; its device raises the next one when its state changes."""
+        for key in [key for key, entry in self._open.items() if entry.change.incident == incident]:
+            del self._open[key]
+
     def tick(self, now_ns: int) -> list[Change]:
         """End what has been normal for long enough."""
         over = [key for key, entry in self._open.items() if self._is_over(entry, now_ns)]

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from edge.clockevent import ClockEvent
+from edge.commandevent import CommandEvent
 from edge.events import (
     WEIGHTS,
     Alert,
@@ -157,7 +158,7 @@ def cancelled(alert: Alert) -> Alert:
     return replace(alert, msg_type=MsgType.CANCEL, active=False, headline=words)
 
 
-def to_message(event: Alert | SensorEvent | ClockEvent, site: Site) -> Message:
+def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
     family = "alert" if isinstance(event, Alert) else "event"
     return Message(
@@ -172,7 +173,7 @@ def to_message(event: Alert | SensorEvent | ClockEvent, site: Site) -> Message:
     )
 
 
-def message_class(event: Alert | SensorEvent | ClockEvent) -> MessageClass:
+def message_class(event: Alert | SensorEvent | ClockEvent | CommandEvent) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
     if not isinstance(event, Alert):
         return MessageClass.EVENT
@@ -183,6 +184,7 @@ SCHEMAS: Final[dict[type, str]] = {
     Alert: "alert",
     SensorEvent: "event",
     ClockEvent: "clock-event",
+    CommandEvent: "command-event",
     NodeStatus: "status",
     Health: "health",
 }

@@ -54,6 +54,8 @@ class Way(Protocol):
 
     def receipted(self, message_id: UUID) -> None: ...  # noqa: D102
 
+    def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None: ...  # noqa: D102
+
     def stop(self) -> None: ...  # noqa: D102
 
 
@@ -77,6 +79,9 @@ class Nowhere:
     def receipted(self, message_id: UUID) -> None:
         """Nothing was sent."""
 
+    def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None:
+        """Nobody can have asked."""
+
     def stop(self) -> None:
         """Nothing to stop."""
 
@@ -97,6 +102,7 @@ class Parts:
         simulated: Whether the pins are none.
         runtime_directory: Where the snapshot goes (memory, not the SD card).
         storage_directory: Where the outbox is.
+        config_file: Where the configuration came from.
     """
 
     inbox: Inbox
@@ -116,3 +122,4 @@ class Parts:
     simulated: bool
     runtime_directory: Path
     storage_directory: Path
+    config_file: Path

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from edge.clockevent import ClockEvent
 from edge.config import NodeConfig
 from edge.events import (
+    Alert,
     AlertKind,
     ClassCounts,
     Fault,
@@ -22,10 +23,11 @@ from edge.events import (
     NodeStatus,
     PictureBox,
     SensorEvent,
+    Status,
 )
 from edge.incidents import Change, Phase
 from edge.intrusion import Sighting
-from edge.messages import compose, details_for, ended, envelope, to_message
+from edge.messages import cancelled, compose, details_for, ended, envelope, to_message
 from sensors.readings import Reading, Source
 from sync.clock import Clock, ClockQuality
 from sync.cloudevent import utc_text
@@ -57,14 +59,36 @@ class Teller:
 
     def alert(self, change: Change) -> Message:
         """The alert that raises or ends an incident."""
-        details = details_for(
+        alert = self._composed(change)
+        if change.phase is Phase.ENDED:
+            alert = ended(alert)
+        elif change.phase is Phase.CONTINUES:
+            alert = replace(alert, msg_type=MsgType.UPDATE)
+        return to_message(alert, self.site)
+
+    def cancel(self, change: Change, seen: IntrusionDetails | None = None) -> Message:
+        """The Cancel that withdraws what an incident raised; `seen` belongs to an intrusion."""
+        return to_message(cancelled(self._composed(change, seen)), self.site)
+
+    def test(self, kind: AlertKind) -> list[Message]:
+        """A test of the whole way: status Test, a headline that begins with it, and nothing to do for anyone.
+
+        Smoke is followed by its end, as a press is over at once by itself.
+        """
+        site = replace(self.site, status=Status.TEST, steps={}, contacts={})
+        alert = compose(kind, site, component="node", device="test", details=details_for(kind))
+        alerts = [alert] if kind is AlertKind.PANIC else [alert, ended(alert)]
+        return [to_message(entry, site) for entry in alerts]
+
+    def _composed(self, change: Change, seen: IntrusionDetails | None = None) -> Alert:
+        details = seen or details_for(
             change.kind,
             code=change.code,
             text=change.detail,
             level=change.value,
             covert=self.is_covert(change.device),
         )
-        alert = compose(
+        return compose(
             change.kind,
             self.site,
             component=change.source,
@@ -72,11 +96,6 @@ class Teller:
             details=details,
             incident=change.incident,
         )
-        if change.phase is Phase.ENDED:
-            alert = ended(alert)
-        elif change.phase is Phase.CONTINUES:
-            alert = replace(alert, msg_type=MsgType.UPDATE)
-        return to_message(alert, self.site)
 
     def sighting(self, sighting: Sighting) -> Message:
         """The alert for somebody in view."""

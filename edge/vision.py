@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.audit import Told
 from edge.config import NodeConfig, load
 from edge.events import Fault
 from edge.incidents import Incidents
 from edge.intrusion import IntrusionRule
 from edge.openfile import OpenFile
+from edge.reloading import ReloadWatch
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
@@ -46,8 +48,11 @@ MODEL_RETRY_S = 60.0
 _SMOOTHING = 0.9
 
 
-def run(config_path: Path, stop: threading.Event) -> None:
-    """Look until `stop` is set.
+def run(config_path: Path, stop: threading.Event) -> bool:
+    """Look until `stop` is set, or the alarm process was told to take up a new configuration.
+
+    Returns:
+        Whether the process is to be started again.
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -64,6 +69,7 @@ def run(config_path: Path, stop: threading.Event) -> None:
     finally:
         notifier.stopping()
         outbox.close()
+    return vision.reload.asked
 
 
 class Vision:
@@ -76,6 +82,9 @@ class Vision:
         watchdog: Fed while frames are looked at, or while their absence is being handled.
         opener: Opens the model; replaced where no model is wanted.
         clock_ns: The monotonic clock.
+
+    Attributes:
+        reload: Whether the configuration is to be read anew.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root's list of parts
@@ -94,6 +103,8 @@ class Vision:
         self._watchdog = watchdog
         self._opener = opener or (lambda: open_detector(config.detector))
         self._clock_ns = clock_ns
+        self.reload = ReloadWatch(config.storage.runtime_directory)
+        self._stop = threading.Event()
         self._incidents = Incidents()
         self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
         self._rule = IntrusionRule(config.intrusion)
@@ -105,7 +116,8 @@ class Vision:
         self._next_report_ns = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Look until `stop` is set."""
+        """Look until `stop` is set, or the configuration is to be read anew."""
+        self._stop = stop
         known = {self._config.camera.name, "detector"} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
@@ -154,7 +166,9 @@ class Vision:
         self._count_look()
         sighting = self._rule.look(detections, frame.captured_ns) if self._config.intrusion.enabled else None
         if sighting is not None:
-            self._put(self._teller.sighting(sighting))
+            message = self._teller.sighting(sighting)
+            self._put(message)
+            send_wake(self._config.wake_socket, {"told": encode(Told.of_sighting(message))})
 
     def _count_look(self) -> None:
         now = self._clock_ns()
@@ -175,6 +189,8 @@ class Vision:
             self._next_report_ns = now + REPORT_EVERY_NS
             self._outbox.flush()
             self._report(now)
+            if self.reload.asked:
+                self._stop.set()
         if healthy:
             self._watchdog.feed()
 

@@ -29,6 +29,7 @@ from edge.events import (
 from sensors.lamps import LampState
 from sensors.readings import Source, State
 from sync.clock import ClockQuality
+from sync.command import CommandName, Outcome, Reason
 
 Phrase = tuple[str, str]
 """Vietnamese, English."""
@@ -52,6 +53,40 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
     EventKind: {
         EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state"),
         EventKind.CLOCK: ("Đồng hồ được chỉnh lại", "Clock set"),
+        EventKind.COMMAND: ("Lệnh từ phường", "Command of the commune"),
+    },
+    CommandName: {
+        CommandName.TEST: ("Thử báo động", "Test alert"),
+        CommandName.SILENCE: ("Tắt còi", "Silence the siren"),
+        CommandName.FALSE_ALARM: ("Báo động nhầm", "False alarm"),
+        CommandName.EVIDENCE_REQUEST: ("Yêu cầu hình ảnh", "Evidence request"),
+        CommandName.RELOAD: ("Nạp lại cấu hình", "Reload the configuration"),
+    },
+    Outcome: {
+        Outcome.DONE: ("Đã thực hiện", "Done"),
+        Outcome.REFUSED: ("Bị từ chối", "Refused"),
+        Outcome.ALREADY: ("Không còn gì để làm", "Nothing left to do"),
+    },
+    Reason: {
+        Reason.NOT_UNDERSTOOD: ("Thiết bị không hiểu lệnh", "The node does not understand it"),
+        Reason.UNKNOWN_COMMAND: ("Không có lệnh này", "There is no such command"),
+        Reason.TOO_LARGE: ("Lệnh quá dài", "It is too large"),
+        Reason.RETAINED: ("Lệnh cũ do máy chủ lưu lại", "An old command that the broker had kept"),
+        Reason.FLOOD: ("Quá nhiều lệnh cùng lúc", "Too many commands at once"),
+        Reason.NO_EXPIRY: ("Lệnh không có thời hạn", "It has no expiry"),
+        Reason.TOO_LONG: ("Thời hạn quá một ngày", "Its expiry is more than a day away"),
+        Reason.EXPIRED: ("Lệnh đã hết hạn", "It has expired"),
+        Reason.CLOCK: ("Đồng hồ của thiết bị chưa đúng", "The node's clock is not set"),
+        Reason.ID_REUSED: ("Mã lệnh đã được dùng cho lệnh khác", "Its id belongs to another command"),
+        Reason.TOO_SOON: ("Chưa đến lúc, hãy thử lại sau", "Too soon, try again later"),
+        Reason.NOT_FOUND: ("Không tìm thấy báo động này", "There is no such incident"),
+        Reason.STILL_ACTIVE: ("Sự việc vẫn đang diễn ra", "It is still going on"),
+        Reason.NOTHING_KEPT: ("Thiết bị không lưu hình ảnh", "The node keeps no pictures"),
+        Reason.CONFIGURATION: ("Cấu hình mới có lỗi", "The new configuration is wrong"),
+        Reason.BUSY: ("Đang có báo động chưa xong", "An alarm is being dealt with"),
+        Reason.SILENT: ("Còi đang không kêu", "The siren was silent"),
+        Reason.CANCELLED: ("Báo động này đã được hủy trước đó", "It was cancelled before"),
+        Reason.FAILED: ("Không thực hiện được", "It could not be done"),
     },
     MsgType: {
         MsgType.ALERT: ("Cảnh báo mới", "New alert"),

@@ -31,6 +31,8 @@ Colour = tuple[float, float, float]
 
 TEST_S = 3.0
 """How long a lamp test lights everything."""
+CHIRP_S = 0.5
+"""How long a siren test sounds."""
 
 RGB_PINS = 3
 
@@ -330,6 +332,7 @@ class Siren:
         self.problem = ""
         self._clock_ns = clock_ns
         self._until_ns: int | None = None
+        self._chirping = False
         self._driven = False
         self._device: Any = None
         if settings.pin is not None:
@@ -345,8 +348,16 @@ class Siren:
 
     def sound(self) -> None:
         """Sound it, until `silence` or the time limit."""
-        if self._until_ns is None:
+        if self._until_ns is None or self._chirping:
             self._until_ns = self._clock_ns() + int(self.settings.max_s * 1e9)
+        self._chirping = False
+        self.poll()
+
+    def chirp(self, seconds: float = CHIRP_S) -> None:
+        """Sound it for a moment, to show that it works; where it sounds already nothing changes."""
+        if self._until_ns is None:
+            self._until_ns = self._clock_ns() + int(seconds * 1e9)
+            self._chirping = True
         self.poll()
 
     def silence(self) -> None:
@@ -358,6 +369,7 @@ class Siren:
         """Keep the time limit, and try again what the driver refused. Never raises."""
         if self._until_ns is not None and self._clock_ns() >= self._until_ns:
             self._until_ns = None
+        self._chirping = self._chirping and self._until_ns is not None
         on = self._until_ns is not None
         if self._device is None or on is self._driven:
             self.problem = ""

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from edge.reloading import EXIT_RELOAD
+
 _log = logging.getLogger(__name__)
 
 _CONFIG = click.option(
@@ -43,24 +45,32 @@ def command(ctx: click.Context, config: Path) -> None:
 
 @command.command()
 @_CONFIG
-def alarm(config: Path) -> None:
-    """The small process: buttons, detectors, lamps, outbox, uplink."""
+@click.pass_context
+def alarm(ctx: click.Context, config: Path) -> None:
+    """The small process: buttons, detectors, lamps, outbox, uplink.
+
+    Exit code 75: a command asked for a new start, with the configuration as it is then.
+    """
     # sqlite-utils brings numpy in where it is installed, only to store its types; the alarm process has none.
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     from edge.alarm import run  # noqa: PLC0415 - vision must not pay for it
 
     with stop_on_signals() as stop:
-        run(config, stop)
+        ctx.exit(EXIT_RELOAD if run(config, stop) else 0)
 
 
 @command.command()
 @_CONFIG
-def vision(config: Path) -> None:
-    """The big process: camera, model, and what they see."""
+@click.pass_context
+def vision(ctx: click.Context, config: Path) -> None:
+    """The big process: camera, model, and what they see.
+
+    Exit code 75: a command asked for a new start, with the configuration as it is then.
+    """
     from edge.vision import run  # noqa: PLC0415 - the alarm process must not pay for it
 
     with stop_on_signals() as stop:
-        run(config, stop)
+        ctx.exit(EXIT_RELOAD if run(config, stop) else 0)
 
 
 @contextlib.contextmanager
@@ -73,12 +83,19 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 
 def _both(config: Path) -> int:
-    """Start the two processes; the node is up as long as the alarm process is."""
+    """Start the two processes; the node is up as long as the alarm process is.
+
+    One that ends to take up a new configuration is started again.
+    """
     alarm_process, vision_process = _start("alarm", config), _start("vision", config)
     told = False
     with stop_on_signals() as stop:
-        while not stop.wait(0.5) and alarm_process.poll() is None:
-            if not told and vision_process.poll() is not None:
+        while not stop.wait(0.1) and alarm_process.poll() in (None, EXIT_RELOAD):
+            if alarm_process.poll() == EXIT_RELOAD:
+                alarm_process = _start("alarm", config)
+            if vision_process.poll() == EXIT_RELOAD:
+                vision_process, told = _start("vision", config), False
+            elif not told and vision_process.poll() is not None:
                 told = True
                 _log.warning(
                     "the vision process ended (code %s); the alarm process goes on", vision_process.returncode

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.clockevent import ClockEvent
+from edge.commandevent import CommandEvent
+from edge.describe import downlink
 from edge.describe.samples import all_samples
 from edge.describe.schemas import TITLES
 from edge.events import Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
@@ -20,8 +22,8 @@ make gaps visible; `delayed` marks what waited for the line. Order within a boot
 was right is `corrected` as soon as that is known, even if it was sent before: same `id`, better `time`.
 
 Alerts are never retained. A station answers on `receipt` with the JSON object {id, state, by, at}, where
-state is received, seen, closed or false-alarm: the node's lamps follow it. `evidence/{kind}` and
-`command/{name}` are reserved.
+state is received, seen, closed or false-alarm: the node's lamps follow it. Commands go to `command/{name}`.
+`evidence/{kind}` is reserved.
 """
 
 
@@ -52,6 +54,7 @@ CHANNELS: Final = (
         kinds=(EventKind.SENSOR_STATE.value,),
     ),
     Channel(document=ClockEvent, suffix=f"event/{EventKind.CLOCK}", qos=1, retained=False),
+    Channel(document=CommandEvent, suffix="event/command", qos=1, retained=False),
     Channel(document=NodeStatus, suffix="status", qos=1, retained=True),
     Channel(document=Health, suffix="health", qos=0, retained=False),
 )
@@ -80,9 +83,14 @@ def asyncapi() -> dict[str, Any]:
                 },
             }
         },
-        "channels": {SCHEMAS[channel.document]: _channel(channel) for channel in CHANNELS},
-        "operations": {f"send-{SCHEMAS[channel.document]}": _operation(channel) for channel in CHANNELS},
-        "components": {"messages": {SCHEMAS[channel.document]: _message(channel) for channel in CHANNELS}},
+        "channels": {SCHEMAS[channel.document]: _channel(channel) for channel in CHANNELS}
+        | downlink.channels(),
+        "operations": {f"send-{SCHEMAS[channel.document]}": _operation(channel) for channel in CHANNELS}
+        | downlink.operations(),
+        "components": {
+            "messages": {SCHEMAS[channel.document]: _message(channel) for channel in CHANNELS}
+            | downlink.messages()
+        },
     }
 
 

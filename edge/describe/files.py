@@ -7,6 +7,7 @@ from typing import Final
 import yaml  # type: ignore[import-untyped]
 
 from edge.describe.asyncapi import asyncapi
+from edge.describe.downlink import plain_schemas
 from edge.describe.example import example
 from edge.describe.reference import reference
 from edge.describe.schemas import schemas
@@ -19,7 +20,9 @@ _YAML_HEAD: Final = "# Written by `python -m edge.describe`.\n"
 
 def files() -> dict[str, str]:
     """Every generated file: its path from the root of the checkout, and its text."""
-    made = {f"docs/schemas/{name}.json": _json(schema) for name, schema in schemas().items()}
+    made = {
+        f"docs/schemas/{name}.json": _json(schema) for name, schema in (schemas() | plain_schemas()).items()
+    }
     made["docs/asyncapi.yaml"] = _YAML_HEAD + yaml.dump(
         asyncapi(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )

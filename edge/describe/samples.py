@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from edge.clockevent import ClockEvent
+from edge.commandevent import CommandEvent
 from edge.events import (
     Alert,
     AlertKind,
@@ -26,10 +27,12 @@ from edge.events import (
 from edge.messages import Site, compose, details_for, envelope, to_message
 from sensors.readings import Source, State
 from sync.clock import ClockQuality, ManualClock
+from sync.command import Answer, Arguments, Command, CommandName, Outcome
 from sync.message import Row, render
 
 _BOOT: Final = UUID("1c0f3a8e-5d5b-4b52-9a35-0d8b2a6f7e11")
 _INCIDENT: Final = UUID("019b76da-a800-7c3e-8d15-64a1b2c3d4e5")
+_COMMAND: Final = UUID("019b76da-b1c0-7a55-9e6f-0102030405a6")
 _MESSAGE: Final = UUID("019b76da-a804-7f21-b0a6-f5e4d3c2b1a0")
 
 SITE: Final = Site(
@@ -101,6 +104,32 @@ def clock_event() -> ClockEvent:
     )
 
 
+def command_event() -> CommandEvent:
+    """A siren that was silenced."""
+    return CommandEvent(
+        name=CommandName.SILENCE, id=_COMMAND, by="Trực ban phường Bến Thành", result=Outcome.DONE
+    )
+
+
+def command() -> Command:
+    """A press that was none."""
+    return Command(
+        name=CommandName.FALSE_ALARM,
+        id=_COMMAND,
+        at="2026-01-01T00:00:00Z",
+        expires="2026-01-01T00:02:00Z",
+        by="Trực ban phường Bến Thành",
+        args=Arguments(incident=_INCIDENT),
+    )
+
+
+def answer() -> Answer:
+    """The node's answer to that."""
+    return Answer(
+        id=_COMMAND, command=CommandName.FALSE_ALARM, result=Outcome.DONE, at="2026-01-01T00:00:00.412Z"
+    )
+
+
 def status() -> NodeStatus:
     """A node that is well."""
     return NodeStatus(
@@ -125,7 +154,9 @@ def health() -> Health:
     )
 
 
-def rendered(document: Alert | SensorEvent | ClockEvent | NodeStatus | Health) -> dict[str, Any]:
+def rendered(
+    document: Alert | SensorEvent | ClockEvent | CommandEvent | NodeStatus | Health,
+) -> dict[str, Any]:
     """The whole message as a subscriber gets it, parsed; its id is fixed."""
     if isinstance(document, NodeStatus | Health):
         return envelope(document, SITE, clock()) | {"id": str(_MESSAGE)}
@@ -156,6 +187,7 @@ def all_samples() -> dict[str, list[dict[str, Any]]]:
         "alert": [rendered(alert(kind)) for kind in AlertKind],
         "event": [rendered(event())],
         "clock-event": [rendered(clock_event())],
+        "command-event": [rendered(command_event())],
         "status": [rendered(status())],
         "health": [rendered(health())],
     }

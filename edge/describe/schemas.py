@@ -13,11 +13,13 @@ from pydantic import TypeAdapter
 
 from edge import events
 from edge.clockevent import ClockEvent
+from edge.commandevent import CommandEvent
 from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
 from edge.messages import SCHEMAS, schema_of
 from sensors.readings import State
 from sync.clock import ClockQuality
 from sync.cloudevent import MAX_INTEGER
+from sync.command import Answer, Arguments, Command, CommandName, Outcome
 
 Schema = dict[str, Any]
 
@@ -27,12 +29,28 @@ TITLES: Final[dict[type, str]] = {
     Alert: "An alert: something happened that somebody has to act on",
     SensorEvent: "An event: worth keeping, not worth waking anyone",
     ClockEvent: "The clock of a node was set",
+    CommandEvent: "What became of a command, for the archive",
     NodeStatus: "The status of a node: its birth, and the will that its broker publishes for it",
     Health: "A health report of a node",
 }
 
-_STORED: Final = (Alert, SensorEvent, ClockEvent)
+_STORED: Final = (Alert, SensorEvent, ClockEvent, CommandEvent)
 """What has a place in the order; status and health are of the moment."""
+
+_ELSEWHERE: Final[dict[str, type]] = {
+    cls.__name__: cls
+    for cls in (
+        State,
+        ClockQuality,
+        ClockEvent,
+        CommandEvent,
+        Outcome,
+        CommandName,
+        Arguments,
+        Command,
+        Answer,
+    )
+}
 
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
 
@@ -68,7 +86,7 @@ def _document(document: type) -> Schema:
         "type": "object",
         "properties": properties | {"data": {"$ref": f"#/$defs/{document.__name__}"}},
         "required": [*required, "data"],
-        "$defs": _definitions(document),
+        "$defs": definitions(document),
     }
     if document is Alert:
         schema["allOf"] = [_same_kind(kind) for kind in AlertKind]
@@ -133,6 +151,8 @@ def _types(document: type) -> tuple[str, ...]:
         return (f"vn.tuquan.event.{EventKind.SENSOR_STATE}",)
     if document is ClockEvent:
         return (f"vn.tuquan.event.{EventKind.CLOCK}",)
+    if document is CommandEvent:
+        return (f"vn.tuquan.event.{EventKind.COMMAND}",)
     return (f"vn.tuquan.{SCHEMAS[document]}",)
 
 
@@ -144,7 +164,8 @@ def _same_kind(kind: AlertKind) -> Schema:
     }
 
 
-def _definitions(document: type) -> dict[str, Schema]:
+def definitions(document: type) -> dict[str, Schema]:
+    """The schemas of a document and of all that is in it, each by its class, with its sentence."""
     raw = copy.deepcopy(TypeAdapter(document).json_schema(mode="serialization"))
     definitions = raw.pop("$defs", {})
     definitions[document.__name__] = raw
@@ -158,8 +179,7 @@ def _definitions(document: type) -> dict[str, Schema]:
 
 def _sentence(name: str) -> str:
     """The first paragraph of a class's docstring, on one line."""
-    elsewhere = {"State": State, "ClockQuality": ClockQuality, "ClockEvent": ClockEvent}
-    found = elsewhere.get(name) or getattr(events, name)
+    found = _ELSEWHERE.get(name) or getattr(events, name)
     return " ".join(inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].split())
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import tomllib
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 from edge.clockevent import ClockEvent
+from edge.commandevent import CommandEvent
 from edge.config import NodeConfig, examine
 from edge.describe import files, samples
 from edge.describe.__main__ import main
 from edge.describe.asyncapi import CHANNELS, asyncapi
+from edge.describe.downlink import plain_schemas
 from edge.describe.example import example
 from edge.describe.pins import HEADER, pin_table
 from edge.describe.reference import reference
@@ -26,16 +29,19 @@ from edge.events import Alert, AlertKind, Health, NodeStatus, SensorEvent, Statu
 from edge.messages import SCHEMAS, cancelled, ended, schema_of, to_message
 from edge.settings import settings_of
 from edge.tomlfile import toml_value
+from sync.command import Answer, Command, CommandName
 from sync.errors import WireError
+from sync.wire import encode
 
 unhurried = hypothesis_settings(deadline=None)
 """For tests of what, not of how fast: the machine may be busy."""
 
-NAMES = ["alert", "event", "clock-event", "status", "health"]
+NAMES = ["alert", "event", "clock-event", "command-event", "status", "health"]
 READERS = {
     "alert": Alert.from_data,
     "event": SensorEvent.from_data,
     "clock-event": ClockEvent.from_data,
+    "command-event": CommandEvent.from_data,
     "status": NodeStatus.from_data,
     "health": Health.from_data,
 }
@@ -248,6 +254,34 @@ def test_nothing_is_accepted_that_the_schema_refuses(validators, name, data):
     assert errors == []
 
 
+@pytest.mark.parametrize("name", ["command", "answer"])
+@unhurried
+@given(data=st.data())
+def test_no_command_and_no_answer_is_accepted_that_the_schema_refuses(name, data):
+    """The same for what travels down: replaced, removed or added fields, read as the node reads them."""
+    validator = Draft202012Validator(plain_schemas()[name], format_checker=FormatChecker())
+    document = encode(samples.command() if name == "command" else samples.answer())
+    document.pop("name", None)
+    validator.validate(document)
+    more = [("new",), ("args", "new")] if name == "command" else [("new",)]
+    *way, last = data.draw(st.sampled_from([*places(document), *more]))
+    target: Any = document
+    for key in way:
+        target = target[key]
+    target[last] = data.draw(anything | st.sampled_from(["2026-01-01", "2026-W01-1T00:00:00Z", "x" * 101]))
+    if data.draw(st.booleans()):
+        del target[last]
+    payload = json.dumps(document).encode()
+    try:
+        if name == "command":
+            Command.read(data.draw(st.sampled_from(CommandName)), payload)
+        else:
+            Answer.from_payload(payload)
+    except WireError:
+        return
+    assert list(validator.iter_errors(document)) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -289,6 +323,9 @@ def test_the_asyncapi_document_describes_the_topics_that_messages_take():
         "alert": (1, False),
         "event": (1, False),
         "clock-event": (1, False),
+        "command-event": (1, False),
+        "receive-command": (1, False),
+        "answer": (1, False),
         "status": (1, True),
         "health": (0, False),
     }

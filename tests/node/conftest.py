@@ -87,7 +87,7 @@ class Bench:
         self.folder = folder
         for name in ("data", "run"):
             (folder / name).mkdir(exist_ok=True)
-        file = (config_in or folder) / "node.toml"
+        file = self.config_file = (config_in or folder) / "node.toml"
         file.write_text(CONFIG.format(folder=folder, port=port or closed_port()), encoding="utf-8")
         self.config = load(file)
         self.now_ns = time.monotonic_ns()
@@ -113,7 +113,7 @@ class Bench:
             client_id="bench",
             base_topic=self.config.site.base_topic,
             birth=lambda: self.agent.status().to_data(),
-            emit=self.inbox.put,
+            emit=self.agent.hear,
         )
         self.agent.start()
 
@@ -139,6 +139,7 @@ class Bench:
             simulated=False,
             runtime_directory=self.config.storage.runtime_directory,
             storage_directory=self.config.storage.directory,
+            config_file=self.config_file,
         )
 
     def run(self, seconds=0.2, step_s=0.05):
@@ -160,6 +161,7 @@ class Bench:
 
     def close(self):
         self.agent.uplink.stop()
+        self.agent.commands.close()
         for part in (*self.sensors.values(), self.lamps, self.siren):
             part.close()
         if self.wake:

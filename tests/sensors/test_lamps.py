@@ -263,6 +263,23 @@ def test_a_siren_falls_silent_by_itself(bench, siren):
     assert driven(bench, 16) == [0]
 
 
+def test_a_chirp_is_over_at_once_and_a_sound_takes_it_over(bench, siren):
+    """A test of half a second ends by itself; an alarm that begins in it sounds in full, and is not cut."""
+    siren.chirp()
+    assert driven(bench, 16) == [1]
+    bench.clock.turn(1)
+    siren.poll()
+    assert driven(bench, 16) == [0]
+    siren.chirp()
+    siren.sound()
+    siren.chirp()
+    bench.clock.turn(100)
+    siren.poll()
+    assert driven(bench, 16) == [1]
+    siren.silence()
+    assert driven(bench, 16) == [0]
+
+
 def test_sounding_it_again_does_not_prolong_it(bench, siren):
     """The limit counts from the first sound."""
     siren.sound()

@@ -1,0 +1,49 @@
+"""How a node takes up a new configuration: both processes end in order, and whoever started them starts anew.
+
+Nothing is changed while it runs. The alarm process, which is told, ends with `EXIT_RELOAD`; the vision
+process sees by a stamp in the runtime directory that it is meant too. systemd (`Restart=always`) and `tuquan
+run` bring both back.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+EXIT_RELOAD: Final = 75
+"""EX_TEMPFAIL of sysexits(3): no failure, start me again."""
+_STAMP: Final = "reload"
+
+_log = logging.getLogger(__name__)
+
+
+def ask_reload(runtime_directory: Path) -> None:
+    """Have the node's other processes start anew too."""
+    try:
+        (runtime_directory / _STAMP).write_bytes(b"")
+    except OSError as error:
+        _log.warning("the vision process cannot be told to start anew: %s", error)
+
+
+class ReloadWatch:
+    """Tells a process that it is meant to start anew since this was made.
+
+    Args:
+        runtime_directory: What the node's processes share.
+    """
+
+    def __init__(self, runtime_directory: Path) -> None:
+        self._stamp = runtime_directory / _STAMP
+        self._before_ns = self._changed_ns()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked."""
+        return self._changed_ns() != self._before_ns
+
+    def _changed_ns(self) -> int:
+        try:
+            return self._stamp.stat().st_mtime_ns
+        except OSError:
+            return 0
