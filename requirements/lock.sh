@@ -8,3 +8,5 @@ for target in "node build" "dev dev"; do
   uv pip compile pyproject.toml --group "$group" --universal --python-version 3.11 --generate-hashes --quiet "$@" \
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o "requirements/$name.txt"
 done
+uv pip compile benchmarks/peers/requirements.in --universal --python-version 3.11 --generate-hashes --quiet "$@" \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o benchmarks/peers/requirements.txt
