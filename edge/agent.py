@@ -162,7 +162,6 @@ class Agent:
         except WireError as error:
             _log.warning("a receipt was left out: %s", error)
             return
-        self.uplink.receipted(receipt.id)
         seen = receipt.state is not ReceiptState.RECEIVED
         self._progress.proved(
             receipt.id, LampState.SEEN if seen else LampState.RECEIVED, at_ns=self._clock_ns()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
 
 from edge.events import Fault
 from edge.sd_notify import Watchdog
@@ -52,8 +51,6 @@ class Way(Protocol):
 
     def publish_health(self, document: Mapping[str, object]) -> None: ...  # noqa: D102
 
-    def receipted(self, message_id: UUID) -> None: ...  # noqa: D102
-
     def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None: ...  # noqa: D102
 
     def stop(self) -> None: ...  # noqa: D102
@@ -75,9 +72,6 @@ class Nowhere:
 
     def publish_health(self, document: Mapping[str, object]) -> None:
         """Health is of the moment."""
-
-    def receipted(self, message_id: UUID) -> None:
-        """Nothing was sent."""
 
     def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None:
         """Nobody can have asked."""

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from sync.awaiting import Source
 from sync.bulk import BATCH_TYPE, Bulk, Parcel, RawSource
 from sync.dial import LinkError
 from sync.message import MessageClass, Row, render
-from sync.sending import FAILURE, NO_SUBSCRIBERS, SendQueue, Source
+from sync.sending import FAILURE, NO_SUBSCRIBERS, SendQueue
 from sync.settings import Confirm
 
 if TYPE_CHECKING:
@@ -218,8 +219,10 @@ class Courier:
         """Seconds until this wants to be called again without anything having happened; 0 for at once."""
         if self._queue.unfinished and len(self._flights) < self._window:
             return 0.0
-        again_s = self._queue.due_in_s(self.now_s())
         tick_s = min(1.0, self._settings.ack_timeout_s / 4) if self._flights else 1.0
+        if not self.room or self._flying_bytes >= self._window_bytes:
+            return tick_s  # whatever is due has to wait for an answer
+        again_s = self._queue.due_in_s(self.now_s())
         return tick_s if again_s is None else min(tick_s, again_s)
 
     def _send(self, row: Row) -> None:
@@ -269,11 +272,12 @@ class Courier:
         if code >= FAILURE or unheard:
             self._queue.refused(row, code, _why(code, row.topic), self.now_s())
             return
-        self._proved.append(row)
         if self._settings.confirm == Confirm.STATION and row.cls <= MessageClass.SECURITY:
-            self._queue.await_receipt(row, self.now_s())
+            if self._queue.await_receipt(row, self.now_s()):
+                self._proved.append(row)
         else:
             self._queue.proved(row)
+            self._proved.append(row)
 
     def _settle_parcel(self, parcel: Parcel, code: int) -> None:
         bulk = self._queue.bulk

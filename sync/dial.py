@@ -122,14 +122,15 @@ class Waiter:
         self._check(to_the_end)
         reads = [self._inner] if reading is None else [self._inner, reading]
         writes = [reading] if writing and reading is not None else []
-        readable, writable, _ = select.select(reads, writes, [], max(0.0, timeout_s))
+        unread = isinstance(reading, Stream) and reading.waiting
+        readable, writable, _ = select.select(reads, writes, [], 0.0 if unread else max(0.0, timeout_s))
         if self._inner in readable:
             self._woken = True
             self._poked = False  # before the caller looks for news: a poke after this is a new one
             with contextlib.suppress(OSError):
                 self._inner.recv(_POKES)
         self._check(to_the_end)
-        return Ready(reading in readable, bool(writable))
+        return Ready(unread or reading in readable, bool(writable))
 
     def close(self) -> None:
         """Give the sockets back."""

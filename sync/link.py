@@ -8,6 +8,7 @@ it is away, and regards a message as delivered only when the receiver itself say
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,7 @@ MAX_PACKET_BYTES: Final = 65536
 """The largest packet that we let a broker send: more would only cost memory."""
 _SHORTEST_PUBACK: Final = 2
 _PLAIN_PUBACK: Final = 4
+_READING_NS: Final = 5_000_000
 _UNLIMITED: Final = 65535  # MQTT 5.0, 3.2.2.3.3: what no Receive Maximum means
 
 
@@ -174,10 +176,14 @@ class Link:
         return self.stream.full or self._client.want_write()
 
     def turn(self, ready: Ready) -> None:
-        """Read, write and look after the keepalive; what happened is in the attributes afterwards."""
+        """Read, write and look after the keepalive; what happened is in the attributes afterwards.
+
+        A flood is read in short turns, so that whoever drives the link comes back to its other work.
+        """
         if ready.readable:
+            enough_ns = time.monotonic_ns() + _READING_NS
             self._client.loop_read()
-            while self.stream.waiting and not self.lost:
+            while self.stream.waiting and not self.lost and time.monotonic_ns() < enough_ns:
                 self._client.loop_read()
         self.flush()
         self._client.loop_misc()

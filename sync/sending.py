@@ -12,7 +12,8 @@ Why something waits:
 - a *row* that the broker refuses for what is in it: it alone waits;
 - a *suspect*, a row that was in flight in three connections that broke: it travels alone, after growing
   waits;
-- a row above the broker's packet size: parked until the next connection.
+- a row above the broker's packet size: parked until the next connection;
+- a row that the broker has, where only the station's receipt is proof (`sync.awaiting`).
 
 Rows of the lowest class may travel many at a time; then `sync.bulk` has them, and here they are met only up
 to its `split`.
@@ -22,15 +23,17 @@ from __future__ import annotations
 
 import heapq
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from sync.awaiting import Awaiting
 from sync.message import CLASS_SHIFT, MessageClass
+from sync.waits import Growth, Topics, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from sync.awaiting import Source
     from sync.bulk import Bulk
     from sync.message import Row
 
@@ -51,26 +54,7 @@ _FRESH_ROWS: Final = 8
 _READS_A_TURN: Final = 4
 _REMEMBERED: Final = 256
 _LAST_KEY: Final = 2**63 - 1
-_URGENT_MAX_S: Final = 10.0  # an alert tries again at least this often
-
-
-class Source(Protocol):
-    """Where rows come from: the outbox."""
-
-    def pending(self, limit: int, after: int = -1) -> list[Row]:
-        """Rows with a key above `after`, in the order of their keys."""
-
-
-@dataclass(slots=True)
-class _Wait:
-    """A wait that doubles."""
-
-    due_s: float
-    wait_s: float
-    why: str = ""
-    since_s: float = 0.0
-    first_key: int = 0
-    trying: UUID | None = None
+_ALL_AGAIN_S: Final = 60.0
 
 
 class SendQueue:
@@ -79,19 +63,24 @@ class SendQueue:
     Args:
         first_s: the first wait after a refusal, in seconds.
         max_s: the longest one; alerts never wait more than 10 s.
+        receipt_s: how long a receipt may take at first.
         bulk: who sends the lowest class; None to have each of its rows sent from here.
     """
 
-    def __init__(self, *, first_s: float, max_s: float, bulk: Bulk | None = None) -> None:
+    def __init__(
+        self, *, first_s: float, max_s: float, receipt_s: float = 5.0, bulk: Bulk | None = None
+    ) -> None:
         self.bulk = bulk
-        self._first_s = first_s
-        self._max_s = max_s
+        self._growth = Growth(first_s=first_s, max_s=max_s)
         self._proved: dict[UUID, int] = {}
         self._strikes: dict[UUID, int] = {}
-        self._rows: dict[UUID, _Wait] = {}
+        self._rows: dict[UUID, Wait] = {}
         self._flying: dict[UUID, Row] = {}
-        self._topics: dict[str, _Wait] = {}
-        self._awaiting: dict[UUID, Row] = {}
+        self._topics = Topics(self._growth)
+        self._awaiting = Awaiting(first_s=receipt_s, max_s=max_s)
+        self._early: set[UUID] = set()
+        self._doubts_turn = False
+        self._all_again_s = 0.0
         self._last_known = self._last
         self._start_over()
 
@@ -108,9 +97,8 @@ class SendQueue:
     @property
     def complaints(self) -> list[str]:
         """What is being refused at the moment, a sentence each."""
-        return [
-            wait.why for wait in [*self._topics.values(), *self._rows.values()] if wait.why
-        ] + self._parked
+        rows = [wait.why for wait in self._rows.values() if wait.why]
+        return [*self._topics.complaints, *rows, *self._parked]
 
     @property
     def unremoved(self) -> int:
@@ -129,7 +117,13 @@ class SendQueue:
 
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until something that waits may be tried again; None when nothing waits."""
-        return max(0.0, self._again[0][0] - now_s) if self._again else None
+        receipt_s = self._awaiting.due_in_s(now_s)
+        again_s = max(0.0, self._again[0][0] - now_s) if self._again else None
+        return min((s for s in (again_s, receipt_s) if s is not None), default=None)
+
+    def follows(self, row_id: UUID) -> bool:
+        """Whether a receipt for this message would be of use."""
+        return row_id in self._flying or row_id in self._awaiting
 
     # What happens outside
 
@@ -139,6 +133,13 @@ class SendQueue:
         self._at_end = False
         if self.bulk:
             self.bulk.woken()
+
+    def look_again(self, now_s: float) -> None:
+        """As `woken`; each minute all is read again, for what came in below what was read (salvage)."""
+        self.woken()
+        if now_s >= self._all_again_s and not self._awaiting.forgetful:
+            self._all_again_s = now_s + _ALL_AGAIN_S
+            self._rewind(0)
 
     def hand(self, row: Row) -> None:
         """A row that was just stored, so that it need not be read.
@@ -154,34 +155,35 @@ class SendQueue:
         What the same broker has refused keeps its wait: there are brokers that end the connection after a
         refusal, and the rows behind the refused one must have their turn. Another broker is asked at once.
         """
-        if not same_broker:
-            self._topics.clear()
         for wait in self._rows.values():
             wait.why = ""
         if self.bulk:
             self.bulk.new_link(maximum_packet, same_broker=same_broker)
+        self._awaiting.new_link()
         self._start_over()
-        for topic in self._topics.values():
-            topic.trying = None
-            self._read_again(topic.due_s, topic.first_key)
+        for due_s, key in self._topics.new_link(same_broker=same_broker):
+            self._read_again(due_s, key)
 
     def link_lost(self, now_s: float) -> None:
         """The connection broke: every row in flight gets a strike."""
         for row in self._flying.values():
             strikes = self._strikes[row.id] = self._strikes.get(row.id, 0) + 1
             if strikes >= STRIKES:
-                wait_s = min(self._longest_s(row), self._first_s * 2.0 ** min(strikes - STRIKES, 30))
-                self._rows[row.id] = _Wait(now_s + wait_s, wait_s)
+                wait_s = self._growth.first_s * 2.0 ** min(strikes - STRIKES, 30)
+                wait_s = min(self._growth.longest_s(row), wait_s)
+                self._rows[row.id] = Wait(now_s + wait_s, wait_s)
         if self.bulk:
             self.bulk.link_lost()
         self.link_ended()
         _forget_oldest(self._strikes)
+        _forget_oldest(self._rows)
 
     def link_ended(self) -> None:
         """The connection was ended on purpose: what is in flight is simply sent again."""
         self._flying.clear()
         if self.bulk:
             self.bulk.link_ended()
+        self._early.clear()
 
     def sent(self, row: Row) -> None:
         """A row is in flight."""
@@ -195,27 +197,43 @@ class SendQueue:
     def accepted(self, row: Row) -> None:
         """The broker takes this row and hence this topic."""
         self._flying.pop(row.id, None)
+        self._early.discard(row.id)
         self._strikes.pop(row.id, None)
         self._rows.pop(row.id, None)
-        topic = self._topics.pop(row.topic, None)
-        if topic is not None:
-            self._read_again(0.0, topic.first_key)
+        if (first_key := self._topics.accepted(row)) is not None:
+            self._read_again(0.0, first_key)
 
-    def await_receipt(self, row: Row, now_s: float) -> None:
-        """The broker has a row, but only a receipt is proof: send it again after growing waits."""
-        wait = self._grown(self._rows.get(row.id), row, now_s)
+    def await_receipt(self, row: Row, now_s: float) -> bool:
+        """The broker has a row, but only a receipt is proof; whether that is news."""
+        early = row.id in self._early
         self.accepted(row)
-        self._rows[row.id] = wait
-        self._awaiting[row.id] = row
-        self._read_again(wait.due_s, row.key)
+        return not early and self._awaiting.add(row, now_s)
 
-    def receipted(self, row_id: UUID) -> Row | None:
-        """The station has a row; returns it, or None when nobody waits for this receipt (a second one)."""
-        row = self._awaiting.pop(row_id, None)
-        if row is not None:
-            self._rows.pop(row_id, None)
-            self._proved[row_id] = row.key
-        return row
+    def receipted(self, row_id: UUID, now_s: float, key: int | None = None) -> int | None:
+        """The station has a row.
+
+        Args:
+            row_id: the message.
+            now_s: the time.
+            key: its key, from somebody who has seen the row; a receipt alone is believed only for what was
+                sent.
+
+        Returns:
+            Its key; None when nobody waits for this receipt (a second one, or one for nothing of ours).
+        """
+        if row_id in self._proved:
+            return None
+        known = self._awaiting.confirmed(row_id, now_s)
+        if row_id in self._flying:
+            self._early.add(row_id)
+            known = self._flying[row_id].key
+        if known is None:
+            known = key
+        if known is not None:
+            self._proved[row_id] = known
+        if (again := self._awaiting.take_forgotten()) is not None:
+            self._rewind(again)
+        return known
 
     def removed(self, keys: Iterable[int]) -> None:
         """These rows have left the outbox."""
@@ -233,16 +251,19 @@ class SendQueue:
             why: a sentence for people.
             now_s: the time.
         """
+        if row.id in self._early:
+            self.accepted(row)  # the station has it all the same
+            return
         self._flying.pop(row.id, None)
         if code in _ABOUT_THE_ROW and len(self._rows) < _REMEMBERED:
             self.postpone(row, why, now_s)
         else:
-            self._hold_topic(row, why, now_s)
+            self._read_again(*self._topics.refused(row, why, now_s))
 
     def postpone(self, row: Row, why: str, now_s: float) -> None:
         """This row alone waits, longer each time."""
         self._land(row)
-        wait = self._grown(self._rows.get(row.id), row, now_s)
+        wait = self._growth.next(self._rows.get(row.id), row, now_s)
         wait.why = why
         self._rows[row.id] = wait
         self._read_again(wait.due_s, row.key)
@@ -263,7 +284,10 @@ class SendQueue:
         """
         self._catch_up(now_s, source)
         self._unfinished = False
-        while self._read_on(source):
+        self._doubts_turn = not self._doubts_turn  # every other one at most, so that fresh ones do not wait
+        if self._doubts_turn:
+            self._offer_doubt(now_s, source)
+        while self._read_on(source) or self._offer_doubt(now_s, source):
             row = self._ready[0][2]
             if self._flying and self._is_due_suspect(row, now_s):
                 self._aside.append(heapq.heappop(self._ready))
@@ -354,8 +378,16 @@ class SendQueue:
         self._tops[row.cls] = max(self._tops[row.cls], row.key)
         if row.id in self._proved:
             self._proved[row.id] = row.key
-        else:
+        elif row.id not in self._awaiting:
             self._take(row)
+
+    def _offer_doubt(self, now_s: float, source: Source) -> bool:
+        """Have a row ready that has waited for its receipt for long enough; whether there is one."""
+        row = self._awaiting.take(now_s, source)
+        if row is None:
+            return False
+        self._take(row)
+        return bool(self._ready)
 
     def _take(self, row: Row) -> None:
         """Have a row ready to be sent, once."""
@@ -365,38 +397,13 @@ class SendQueue:
 
     def _may_go(self, row: Row, now_s: float) -> bool:
         """Whether a row may go now; if not, it is read again when that may have changed."""
+        if row.id in self._proved:
+            return False
         wait = self._rows.get(row.id) if self._rows else None
         if wait is not None and wait.due_s > now_s:
             self._read_again(wait.due_s, row.key)
             return False
-        topic = self._topics.get(row.topic)
-        if topic is None or topic.since_s < row.mono_us / 1e6 <= now_s:
-            return True  # or it came after the last refusal: a fresh press is always tried at once
-        topic.first_key = min(topic.first_key, row.key)
-        if topic.due_s > now_s or topic.trying is not None:
-            return False
-        topic.trying = row.id
-        return True
-
-    def _hold_topic(self, row: Row, why: str, now_s: float) -> None:
-        topic = self._topics.get(row.topic)
-        if topic is None or topic.trying == row.id:
-            held = self._grown(topic, row, now_s)
-            held.first_key = min(row.key, topic.first_key) if topic else row.key
-            self._topics[row.topic] = held
-            self._read_again(held.due_s, held.first_key)
-        else:
-            held = topic
-            held.first_key = min(held.first_key, row.key)
-            self._read_again(held.due_s, row.key)
-        held.why, held.since_s = why, now_s
-
-    def _grown(self, wait: _Wait | None, row: Row, now_s: float) -> _Wait:
-        wait_s = self._first_s if wait is None else min(self._longest_s(row), wait.wait_s * 2)
-        return _Wait(now_s + wait_s, wait_s)
-
-    def _longest_s(self, row: Row) -> float:
-        return min(self._max_s, _URGENT_MAX_S) if row.cls <= MessageClass.SECURITY else self._max_s
+        return self._topics.may_go(row, now_s)
 
     def _may_join(self, row: Row) -> bool:
         """Whether a row may join those in flight: with a suspect near, only a press may."""
@@ -416,10 +423,8 @@ class SendQueue:
     def _land(self, row: Row) -> None:
         """A row is not in flight any more; if it was its topic's attempt, another may try."""
         self._flying.pop(row.id, None)
-        topic = self._topics.get(row.topic)
-        if topic is not None and topic.trying == row.id:
-            topic.trying = None
-            self._read_again(0.0, topic.first_key)
+        if (first_key := self._topics.landed(row)) is not None:
+            self._read_again(0.0, first_key)
 
     def _read_again(self, due_s: float, key: int) -> None:
         if len(self._again) < _REMEMBERED or due_s < self._again[0][0]:
@@ -433,7 +438,7 @@ class SendQueue:
             self._at_end = False
 
 
-def _forget_oldest(counts: dict[UUID, int]) -> None:
+def _forget_oldest(counts: dict[UUID, Any]) -> None:
     """Keep a memory bounded: rows that were evicted never come back to be forgiven."""
     for row_id in list(counts)[: max(0, len(counts) - 4 * _REMEMBERED)]:
         del counts[row_id]

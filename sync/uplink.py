@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -20,7 +19,9 @@ from sync.courier import Courier
 from sync.dial import LinkError, Stopping, Waiter
 from sync.errors import SyncError
 from sync.link import Connector, Letter, Link
-from sync.message import MessageClass, Row
+from sync.message import CLASS_SHIFT, MessageClass, Row
+from sync.receipts import Receipts
+from sync.removal import PATIENCE_S, Removal
 from sync.reports import Arrival, BatchDelivery, Delivery, LinkState, Proof, Report
 from sync.route import Route
 from sync.sayings import Sayings
@@ -41,8 +42,6 @@ __all__ = ["Arrival", "BatchDelivery", "Delivery", "LinkState", "Proof", "Report
 log = logging.getLogger(__name__)
 
 _STUMBLE_S: Final = 1.0
-_REMOVE_AFTER_S: Final = 0.002  # the disk is left alone while answers keep coming,
-_REMOVE_ROWS: Final = 500  # up to so many
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_AFTER_PRESS_S: Final = 0.005
 _LEAVE_S: Final = 1.0
@@ -100,6 +99,7 @@ class Uplink:
         self._clock = clock
         self._client_id = client_id
         self._base = base_topic
+        self._receipt_topic = f"{base_topic}/receipt"
         self._birth = birth
         self._emit = emit
         self._offline = offline or self._plain_offline
@@ -114,8 +114,11 @@ class Uplink:
         self._queue = SendQueue(
             first_s=settings.retry_first_s,
             max_s=settings.retry_max_s,
+            receipt_s=settings.ack_timeout_s,
             bulk=bulk.Bulk() if settings.batch else None,
         )
+        self._receipts = Receipts(self._queue, self._now_s)
+        self._removal = Removal(self._queue, self._now_s)
         self._route = Route(
             brokers,
             settings,
@@ -130,10 +133,8 @@ class Uplink:
         self._newest_press = -1
         self._moving = False
         self._look_s = 0.0
-        self._remove_s = 0.0
         self._refresh = False
         self._health: bytes | None = None
-        self._receipts: deque[UUID] = deque()
         self._handed: deque[Row] = deque(maxlen=_HANDED_ROWS)
         self._sayings = Sayings(self._now_s)
         self._state = LinkState(
@@ -202,9 +203,17 @@ class Uplink:
         ).encode()
         self._waiter.wake()
 
-    def receipted(self, message_id: UUID) -> None:
-        """The station has a message: the proof that `confirm = "station"` waits for."""
-        self._receipts.append(message_id)
+    def receipted(self, message_id: UUID, key: int | None = None) -> None:
+        """The station has a message, as another path than this one has heard.
+
+        The row leaves the outbox, if that has not happened, and is emitted as a `Delivery`; what it says of
+        messages that this uplink has not sent is believed only with their key.
+
+        Args:
+            message_id: the message.
+            key: its key in the outbox, from whoever has seen the row.
+        """
+        self._receipts.from_elsewhere(message_id, key)
         self._waiter.wake()
 
     def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None:
@@ -248,6 +257,8 @@ class Uplink:
         until_s = self._now_s() + seconds
         while (left_s := until_s - self._now_s()) > 0:
             self._waiter.wait(min(left_s, _LOOK_EVERY_S))
+            self._take_receipts()
+            self._removal.remove(self._outbox, idle=True)
             if self._waiter.take_woken() and self._press_is_new():
                 until_s = min(until_s, self._tried_s + _PRESS_RETRY_S)
 
@@ -283,7 +294,7 @@ class Uplink:
             raise
         finally:
             link.close()
-            self._remove(idle=True)
+            self._removal.remove(self._outbox, idle=True)
 
     def _greet(self, link: Link, courier: Courier) -> None:
         self._health = None
@@ -306,7 +317,7 @@ class Uplink:
             self._take_in(link, courier)
             if link.lost:
                 raise LinkError(link.lost)
-            self._remove(idle=not ready.readable)
+            self._removal.remove(self._outbox, idle=not ready.readable)
             courier.check()
             self._run_errands(courier)
             self._look_around()
@@ -326,7 +337,9 @@ class Uplink:
         """Everything that arrived in this turn, handed on."""
         courier.settle()
         for row in courier.take_proved():
-            self._hand_on(self._delivery(row, Proof.BROKER))
+            if row.cls <= MessageClass.SECURITY:
+                self._receipts.sent(row.id)
+            self._hand_on(self._delivery(row.id, row.key, Proof.BROKER))
         for parcel in courier.take_parcels():
             self._hand_on(
                 BatchDelivery(cls=bulk.CLASS, rows=len(parcel.keys), proof=Proof.BROKER, at_ns=self._now_ns())
@@ -334,7 +347,10 @@ class Uplink:
         for row in courier.take_expired():
             log.warning("Message %s to %s expired unsent.", row.id, row.topic)
         while link.arrivals:
-            self._hand_on(link.arrivals.popleft())
+            arrival = link.arrivals.popleft()
+            if arrival.topic != self._receipt_topic or self._receipts.hear(arrival.payload):
+                self._hand_on(arrival)
+        self._take_receipts()
         while link.refusals:
             courier.trouble["subscriptions"] = f"a subscription is refused: {link.refusals.popleft()}"
         if courier.answered:
@@ -344,30 +360,15 @@ class Uplink:
 
     def _patience_s(self, courier: Courier) -> float:
         due_s = min(courier.due_in_s(), max(0.0, self._look_s - self._now_s()))
-        if self._queue.unremoved and self._now_s() >= self._remove_s:
-            return min(due_s, _REMOVE_AFTER_S)
-        return due_s
+        return min(due_s, PATIENCE_S) if self._removal.due else due_s
 
-    def _remove(self, *, idle: bool) -> None:
-        """Rows that are proved leave the outbox: in the next quiet moment, or many at once."""
-        ripe = self._queue.unremoved >= (1 if idle else _REMOVE_ROWS)
-        if not ripe or self._outbox is None or self._now_s() < self._remove_s:
-            return
-        keys = self._queue.removable
-        try:
-            self._outbox.remove(keys)
-        except (SyncError, OSError, sqlite3.Error) as error:
-            self._remove_s = self._now_s() + _LOOK_EVERY_S
-            log.warning("%d delivered rows cannot be removed from the outbox yet: %s", len(keys), error)
-        else:
-            self._queue.removed(keys)
+    def _take_receipts(self) -> None:
+        for row_id, key in self._receipts.settle():
+            self._hand_on(self._delivery(row_id, key, Proof.STATION))
 
     def _run_errands(self, courier: Courier) -> None:
         """What other threads asked for."""
-        while self._receipts:
-            row = self._queue.receipted(self._receipts.popleft())
-            if row is not None:
-                self._hand_on(self._delivery(row, Proof.STATION))
+        self._take_receipts()
         health, self._health = self._health, None
         if health is not None:
             courier.health(f"{self._base}/health", health)
@@ -381,7 +382,7 @@ class Uplink:
         now_s = self._now_s()
         if now_s >= self._look_s:
             self._look_s = now_s + _LOOK_EVERY_S
-            self._queue.woken()
+            self._queue.look_again(now_s)
         self._moving = self._moving or self._route.first_is_back()
 
     def _take_leave(self, link: Link, courier: Courier, reason: str) -> None:
@@ -422,8 +423,9 @@ class Uplink:
         except Exception:  # the listener's mistake must not cost an alert
             log.exception("A report of the uplink was not taken: %r", report)
 
-    def _delivery(self, row: Row, proof: Proof) -> Delivery:
-        return Delivery(id=row.id, key=row.key, cls=row.cls, proof=proof, at_ns=self._now_ns())
+    def _delivery(self, row_id: UUID, key: int, proof: Proof) -> Delivery:
+        cls = MessageClass(key >> CLASS_SHIFT)
+        return Delivery(id=row_id, key=key, cls=cls, proof=proof, at_ns=self._now_ns())
 
     def _birth_document(self) -> Mapping[str, object]:
         try:

@@ -184,11 +184,11 @@ def test_expired_row_is_removed_unsent_and_a_living_one_carries_its_time_left(
 
 def test_what_comes_down_is_handed_on(broker, listen, make_node, until):
     """Messages on the subscribed topics are emitted with their payload and properties."""
-    node = make_node(broker, options={"subscriptions": (f"{BASE}/receipt",)})
+    node = make_node(broker, options={"subscriptions": (f"{BASE}/command/test",)})
     until(lambda: node.uplink.state.connected)
     police = listen(broker.port, "nothing")
-    until(lambda: police.client.publish(f"{BASE}/receipt", b"{}", 1) and node.told(Arrival))
-    assert node.told(Arrival)[0].topic == f"{BASE}/receipt"
+    until(lambda: police.client.publish(f"{BASE}/command/test", b"{}", 1) and node.told(Arrival))
+    assert node.told(Arrival)[0].topic == f"{BASE}/command/test"
     assert node.told(Arrival)[0].payload == b"{}"
 
 

@@ -310,16 +310,6 @@ def test_memory_stays_bounded_while_everything_is_refused(sending, shelf):
     assert remembered < 1200
 
 
-def test_receipt_that_nobody_waits_for_changes_nothing(sending, shelf):
-    """A second receipt, or a made-up one, is ignored."""
-    row = shelf.put()
-    take(sending, shelf)
-    sending.await_receipt(row, 0.0)
-    assert sending.receipted(row.id) is row
-    assert sending.receipted(row.id) is None
-    assert sending.receipted(uuid4()) is None
-
-
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_every_row_is_delivered_whatever_happens_on_the_way(data):
