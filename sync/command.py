@@ -222,9 +222,15 @@ class Answer:
         return _json(encode(self))
 
 
-def answer_topic(base_topic: str, command_id: UUID) -> str:
-    """Where a sender listens for the answer to one command: below the node, where the node may publish."""
-    return f"{base_topic}/answer/{command_id}"
+def answer_topic(base_topic: str, desk: str) -> str:
+    """Where a sender listens for a node's answers: below its own name, and the last level says who answers.
+
+    Args:
+        base_topic: "tuquan/v1/{commune}/{node}" of the node.
+        desk: The sender's name.
+    """
+    commune, _, node = base_topic.rpartition("/")
+    return f"{commune}/{desk}/answer/{node}"
 
 
 def may_answer(topic: str, base_topic: str) -> bool:

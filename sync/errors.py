@@ -13,6 +13,9 @@ The tree::
     ├── TokenProblem                         the station's token file (sync.station.tokens)
     ├── GateProblem (OSError)                the station's intake cannot listen (sync.station.gate)
     ├── SubscriptionRefused (PermissionError)  the broker does not let us listen (sync.subscriber)
+    ├── AskingError                          a command to a node came to nothing (sync.asking)
+    │   ├── NoAnswer (TimeoutError)          nobody answered in time
+    │   └── NotAllowed (PermissionError)     the broker does not let us
     ├── ArchiveError                         the station's archive (sync.station)
     │   ├── ArchiveUnavailable (OSError)     the disk refuses: nothing was stored, try again later
     │   ├── ArchiveBusy (OSError)            another station works on it
@@ -50,6 +53,10 @@ class CommandError(WireError):
         super().__init__(text)
         self.reason = reason
         self.id = id
+
+
+class AskingError(SyncError):
+    """Root of what asking a node raises."""
 
 
 class WakeError(SyncError, OSError):

@@ -22,6 +22,7 @@ _WHERE = {
     "check": "edge.cli.check",
     "watch": "edge.cli.watch",
     "events": "edge.cli.events",
+    "command": "edge.cli.command",
     "model": "edge.cli.model",
     "detect": "edge.cli.detect",
     "demo": "edge.cli.demo",

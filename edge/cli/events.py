@@ -28,12 +28,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many of each."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--commands", "audit", is_flag=True, help="Instead: what the node was told to do, and did.")
 @LANGUAGE
-def command(config: Path, limit: int, language: Language, *, as_json: bool) -> None:
+def command(config: Path, limit: int, language: Language, *, as_json: bool, audit: bool) -> None:
     """Show what the outbox holds and which alerts were delivered last, newest first.
 
     A running node is not disturbed.
     """
+    if audit:
+        _show_commands(config, limit, language, as_json=as_json)
+        return
     from edge.config import load  # noqa: PLC0415 - quick --help
     from edge.snapshot import read_snapshot  # noqa: PLC0415
     from sync.history import delivered, waiting  # noqa: PLC0415
@@ -50,6 +54,22 @@ def command(config: Path, limit: int, language: Language, *, as_json: bool) -> N
     for gone in delivered(path, limit):
         line = _Line(gone.wall_us, gone.clock, gone.topic, gone.subject, gone.delivered_us)
         _show(line, language, as_json=as_json)
+
+
+def _show_commands(config: Path, limit: int, language: Language, *, as_json: bool) -> None:
+    from edge.audit import AUDIT_FILE, entries  # noqa: PLC0415 - quick --help
+    from edge.cli.command import sentence  # noqa: PLC0415
+    from edge.config import load  # noqa: PLC0415
+    from edge.words import show_time  # noqa: PLC0415
+    from sync.wire import encode  # noqa: PLC0415
+
+    for entry in entries(load(config).storage.directory / AUDIT_FILE, limit):
+        if as_json:
+            click.echo(json.dumps(encode(entry) | {"time": _utc(entry.received_us)}, ensure_ascii=False))
+            continue
+        said = sentence(entry.name, entry.result, entry.reason, language)
+        text = f"  {entry.text}" if entry.text else ""
+        click.echo(plain(f"{show_time(entry.received_us)}  {said}  [{entry.by or '?'}]{text}"))
 
 
 @dataclass(frozen=True, slots=True)

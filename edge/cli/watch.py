@@ -13,34 +13,18 @@ from pathlib import Path
 
 import click
 
+from edge.cli.brokers import broker_options, chosen_broker
 from edge.cli.language import LANGUAGE
-from edge.errors import EdgeError
 from edge.events import AlertKind, Language
 from edge.messages import ROOT
 from edge.received import Received, Seen, one_line, plain, read
 from sync.errors import WireError
 from sync.reports import Arrival
-from sync.settings import BrokerSettings
 from sync.subscriber import Subscriber
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-class _WrongBroker(EdgeError, ValueError):
-    pass
 
 
 @click.command("watch")
-@click.option("--broker", "address", help="The broker, HOST or HOST:PORT; port 8883 with TLS if not given.")
-@click.option(
-    "--config", type=_FILE, help="Or: use the first broker of this node configuration, as that node."
-)
-@click.option("--username", default="", help="User name at the broker.")
-@click.option("--password-file", type=_FILE, help="File whose first line is the password.")
-@click.option("--ca-file", type=_FILE, help="PEM file of the authority that signed the broker's certificate.")
-@click.option("--cert-file", type=_FILE, help="PEM file of your certificate.")
-@click.option("--key-file", type=_FILE, help="PEM file of your private key.")
-@click.option("--plain", "plain_tcp", is_flag=True, help="Without TLS; only for a broker on this machine.")
+@broker_options
 @click.option("--commune", default="+", help="Only this commune.")
 @click.option("--node", default="+", help="Only this node.")
 @click.option(
@@ -81,20 +65,16 @@ def command(
 
     A view, not an archive: what is sent while this is not running is not shown later.
     """
-    if config is not None:
-        from edge.config import load  # noqa: PLC0415 - only then
-
-        broker = load(config).broker[0]
-    else:
-        broker = _broker(
-            address or "localhost",
-            plain_tcp=plain_tcp,
-            username=username,
-            password_file=password_file,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-        )
+    broker = chosen_broker(
+        address,
+        config,
+        plain_tcp=plain_tcp,
+        username=username,
+        password_file=password_file,
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
+    )
     view = _View(language, as_json=as_json, left=count)
     topics = tuple(f"{ROOT}/{commune}/{node}/alert/{kind}" for kind in kinds or ("+",))
     subscriber = Subscriber(
@@ -135,25 +115,6 @@ class _View:
             self._left -= 1
             if not self._left:
                 self.stop()
-
-
-def _broker(address: str, *, plain_tcp: bool, **rest: object) -> BrokerSettings:
-    """The broker that the options name.
-
-    Raises:
-        _WrongBroker: They do not fit together.
-    """
-    host, _, port = address.rpartition(":") if address.count(":") == 1 else (address.strip("[]"), "", "")
-    if port and not port.isdigit():
-        raise _WrongBroker(f"--broker {address}: the port has to be a number, such as {host}:8883.")
-    number = int(port) if port else (1883 if plain_tcp else 8883)
-    broker = BrokerSettings(host=host, port=number, tls=not plain_tcp, **rest)  # type: ignore[arg-type]
-    problems = list(broker.problems())
-    if problems:
-        name, remedy = problems[0]
-        option = "plain" if name == "tls" else name.replace("_", "-")
-        raise _WrongBroker(f"--{option}: {remedy}")
-    return broker
 
 
 def _tell(reason: str) -> None:

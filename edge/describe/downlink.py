@@ -63,7 +63,7 @@ def channels() -> dict[str, Any]:
         "node": {"description": "The node's short name, unique in the commune."},
     }
     name = {"description": "What to do.", "enum": [entry.value for entry in CommandName]}
-    key = {"description": "The command's id. Any topic that the command names will do, see `command`."}
+    key = {"description": "Who asked. A command may name any topic that is allowed; this is usual."}
     return {
         "command": {
             "address": f"{ROOT}/{{commune}}/{{node}}/command/{{name}}",
@@ -73,9 +73,9 @@ def channels() -> dict[str, Any]:
             "messages": {"command": {"$ref": "#/components/messages/command"}},
         },
         "answer": {
-            "address": f"{ROOT}/{{commune}}/{{node}}/answer/{{id}}",
+            "address": f"{ROOT}/{{commune}}/{{desk}}/answer/{{node}}",
             "title": _TITLES[Answer],
-            "parameters": node | {"id": key},
+            "parameters": node | {"desk": key},
             "messages": {"answer": {"$ref": "#/components/messages/answer"}},
         },
     }

@@ -92,6 +92,7 @@ def test_a_network_camera_keeps_exposure_low(copies):
     [
         ("Type", "notify"),
         ("Restart", "always"),
+        ("SuccessExitStatus", "75"),
         ("StartLimitIntervalSec", "0"),
         ("User", "tuquan"),
         ("ProtectSystem", "strict"),
