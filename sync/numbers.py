@@ -29,6 +29,7 @@ LOOK_EVERY = 16
 """Numbers after which to see that nobody has removed the file."""
 Pair = tuple[int, int]
 """Arrival number and seq."""
+_NONE: Pair = (0, 0)
 _RECORD = struct.Struct("<16sQQ")
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Numbers:
         return self._advance(boot_id, wall_us, floor, 1)
 
     def _advance(
-        self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int, met: Pair = (0, 0)
+        self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int, met: Pair = _NONE
     ) -> Pair:
         with self._lock:
             fd = self._locked_file()
@@ -112,7 +113,8 @@ class Numbers:
                     self._raise_to(*floor())
                 if fd < 0:
                     self._raise_to(wall_us, 0)
-                self._raise_to(*met)
+                if met != _NONE:
+                    self._raise_to(*met)
                 self._arrival += step
                 self._seq += step
                 self._write(fd)

@@ -165,39 +165,14 @@ class Store:
                 held.callback(lane.lock.release)
             yield
 
-    @contextmanager
-    def writing(self, lane: Lane) -> Iterator[sqlite3.Connection]:
+    def writing(self, lane: Lane) -> "_Transaction":
         """One write transaction: committed at the end of the block, rolled back when it raises.
 
-        Raises:
+        Entering or leaving the block raises:
             OSError: the file is not open, or was replaced by another process.
             sqlite3.Error: SQLite or the disk refuses.
         """
-        _acquire_soon(lane.lock)
-        try:
-            connection = self._enter(lane)
-            try:
-                yield from self._transaction(connection)
-            finally:
-                fcntl.flock(lane.gate, fcntl.LOCK_UN)
-        finally:
-            lane.lock.release()
-
-    def _transaction(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-        """BEGIN IMMEDIATE to COMMIT; the lanes take turns here, so that SQLite need not poll."""
-        _acquire_soon(self._turn)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException as error:
-            self.judge(error)
-            if connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-            raise
-        finally:
-            self._turn.release()
+        return _Transaction(self, lane)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -358,9 +333,69 @@ class Store:
         )
 
 
+class _Transaction:
+    """BEGIN IMMEDIATE to COMMIT, with all locks; a class because a press passes here.
+
+    The lanes take turns, so that SQLite need not poll for its own lock.
+    """
+
+    __slots__ = ("_connection", "_lane", "_store", "_turn")
+
+    def __init__(self, store: Store, lane: Lane) -> None:
+        self._store = store
+        self._lane = lane
+        self._turn = store._turn  # noqa: SLF001 - one thing in two parts
+
+    def __enter__(self) -> sqlite3.Connection:
+        lane = self._lane
+        _acquire_soon(lane.lock)
+        try:
+            self._connection = self._store._enter(lane)  # noqa: SLF001 - one thing in two parts
+            self._begin(lane)
+        except BaseException:
+            lane.lock.release()
+            raise
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+            else:
+                self._roll_back(error)
+        except BaseException as refused:
+            self._roll_back(refused)
+            raise
+        finally:
+            self._turn.release()
+            try:
+                fcntl.flock(self._lane.gate, fcntl.LOCK_UN)
+            finally:
+                self._lane.lock.release()
+
+    def _begin(self, lane: Lane) -> None:
+        try:
+            _acquire_soon(self._turn)
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except BaseException as error:
+                self._roll_back(error)
+                self._turn.release()
+                raise
+        except BaseException:
+            fcntl.flock(lane.gate, fcntl.LOCK_UN)
+            raise
+
+    def _roll_back(self, error: BaseException) -> None:
+        self._store.judge(error)
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+
 def _acquire_soon(lock: threading.Lock) -> None:
     """Take a lock, or give up: a thread that hangs in a disk operation must not hang the others."""
-    if not lock.acquire(timeout=2 * BUSY_S):
+    if not lock.acquire(blocking=False) and not lock.acquire(timeout=2 * BUSY_S):
         raise TimeoutError("another thread waits for the disk for too long")
 
 
