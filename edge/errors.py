@@ -44,7 +44,8 @@ class ConfigProblem:
     def __str__(self) -> str:
         lead = f"{self.path} = {self.shown}" if self.value is not None else self.path
         note = "(warning) " if self.warning else ""
-        return f"{note}{lead}: {self.remedy}" if lead else f"{note}{self.remedy}"
+        words = f"{note}{lead}: {self.remedy}" if lead else f"{note}{self.remedy}"
+        return "".join(mark if mark.isprintable() else "\ufffd" for mark in words)  # for a terminal
 
     @property
     def shown(self) -> str:

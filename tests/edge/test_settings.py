@@ -358,3 +358,9 @@ def test_a_login_in_an_address_is_never_printed():
     problem = ConfigProblem(path="camera.source", value="rtsp://me:s3cret@cam/1", remedy="Not here.")
     assert "s3cret" not in str(problem)
     assert "rtsp://…@cam/1" in str(problem)
+
+
+def test_a_problem_that_quotes_control_characters_cannot_steer_a_terminal():
+    """What stands in the file is shown without what a terminal would obey."""
+    problem = ConfigProblem(path="node.\x1b[2J", value="a\x07b", remedy="No.")
+    assert str(problem) == 'node.\ufffd[2J = "a\ufffdb": No.'

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MODULES = ("kills",)
+MODULES = (
+    "bytes",
+    "kills",
+)
 
 
 @dataclass(frozen=True, slots=True)
