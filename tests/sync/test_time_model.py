@@ -76,6 +76,13 @@ class TimeMachine(RuleBasedStateMachine):
     def lose(self):
         self.machine.lose()
 
+    @rule()
+    def a_month_alone(self):
+        """Quartz alone, for longer than it is worth anything; then a press."""
+        self.machine.lose()
+        self.wait(30 * DAY_S)
+        self.press()
+
     @rule(seconds=st.sampled_from([-DAY_S, -HOUR_S, -2, -0.7, 0.7, 2, HOUR_S, DAY_S, 400 * DAY_S]))
     def step(self, seconds):
         self.machine.step(seconds)
