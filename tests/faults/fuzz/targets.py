@@ -27,9 +27,9 @@ from edge.describe.schemas import definitions
 from edge.events import Alert, Language
 from edge.received import one_line, read
 from sync.clock import ManualClock
-from sync.command import Answer, Command, CommandError, CommandName
+from sync.command import Answer, Command, CommandName
 from sync.envelope import Envelope
-from sync.errors import WireError
+from sync.errors import CommandError, WireError
 from sync.receipt import Receipt, ReceiptState
 from sync.station.archive import Archive
 from sync.station.batch import unpack
