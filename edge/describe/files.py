@@ -8,8 +8,8 @@ import yaml  # type: ignore[import-untyped]
 
 from edge.describe.asyncapi import asyncapi
 from edge.describe.downlink import plain_schemas
-from edge.describe.example import example
-from edge.describe.reference import reference
+from edge.describe.example import example, station_example
+from edge.describe.reference import reference, station_reference
 from edge.describe.schemas import schemas
 
 ROOT: Final = Path(__file__).parents[2]
@@ -27,7 +27,9 @@ def files() -> dict[str, str]:
         asyncapi(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
     made["docs/configuration.md"] = reference()
+    made["docs/station-configuration.md"] = station_reference()
     made["systemd/node.example.toml"] = example()
+    made["systemd/station.example.toml"] = station_example()
     return made
 
 

@@ -1,8 +1,9 @@
-"""Owns ``docs/configuration.md``: every section and every setting of ``node.toml``, in tables."""
+"""Owns the tables of ``docs/configuration.md`` and ``docs/station-configuration.md``: every setting."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from edge.describe.sections import VIETNAMESE, Section, sections
+from edge.describe.sections import STATION_VIETNAMESE, VIETNAMESE, Section, sections, station_sections
 from edge.settings import Setting
 from edge.tomlfile import toml_value
 
@@ -21,16 +22,33 @@ A node has one file, `/etc/tuquan/node.toml`; `systemd/node.example.toml` is one
 """
 
 
+_STATION_INTRO: Final = """\
+<!-- Written by `python -m edge.describe`; change the settings' own help instead. -->
+
+# Configuration of a station
+
+A station has one file, `/etc/tuquan-station/station.toml`; `systemd/station.example.toml` is one to begin
+with, and [station.md](station.md) tells how to set up the rest. `tuquan station check FILE` names everything
+that is wrong with it at once. The file is read like a node's: see [configuration.md](configuration.md).
+"""
+
+
 def reference() -> str:
-    """The whole page."""
-    return "\n".join([_INTRO, *(_section(section) for section in sections())])
+    """The whole page for a node."""
+    return "\n".join([_INTRO, *(_section(section, VIETNAMESE) for section in sections())])
 
 
-def _section(section: Section) -> str:
+def station_reference() -> str:
+    """The whole page for a station."""
+    parts = (_section(section, STATION_VIETNAMESE) for section in station_sections())
+    return "\n".join([_STATION_INTRO, *parts])
+
+
+def _section(section: Section, vietnamese: Mapping[str, str]) -> str:
     several = " Any number of them." if section.many else ""
     needed = " Required." if section.required else ""
     lines = [f"## `{section.header}`", "", f"{section.help}{several}{needed}", ""]
-    lines += [f"*{VIETNAMESE[section.path]}*", ""]
+    lines += [f"*{vietnamese[section.path]}*", ""]
     lines += ["| setting | type | default | allowed | what it does |", "|---|---|---|---|---|"]
     lines += [_row(setting) for setting in section.settings]
     return "\n".join(lines) + "\n"

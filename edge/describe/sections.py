@@ -1,12 +1,13 @@
 """Owns the walk over a configuration's sections, and what their documents add to the settings' own help."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from edge.config import NodeConfig
 from edge.settings import Setting, settings_of
+from edge.stationconfig import StationConfig
 
 VIETNAMESE: Final[dict[str, str]] = {
     "node": "Thiết bị này là gì và được đặt ở đâu.",
@@ -38,6 +39,29 @@ EXAMPLES: Final[dict[str, Any]] = {
 }
 """Examples that depend on how the whole is installed, which a part's own settings cannot know."""
 
+STATION_VIETNAMESE: Final[dict[str, str]] = {
+    "station": "Trạm này là gì và được đặt ở đâu.",
+    "station.contacts": "Gọi cho ai khi mất liên lạc với một thiết bị.",
+    "archive": "Nơi lưu mọi tin đã nhận.",
+    "receiver": "Cách trạm nhận tin từ máy chủ MQTT.",
+    "watch": "Khi nào trạm báo rằng một thiết bị có vấn đề.",
+    "intake": "Đường nhận tin thứ hai, qua HTTPS.",
+    "broker": "Các máy chủ MQTT mà thiết bị của phường sử dụng; trạm nhận tin từ tất cả.",
+}
+"""The same for the sections of a station's file."""
+
+STATION_EXAMPLES: Final[dict[str, Any]] = {
+    # The broker of docs/station.md runs on the same machine.
+    "broker.host": "127.0.0.1",
+    "broker.port": 1883,
+    "broker.tls": False,
+    "broker.username": "station",
+    "broker.password_file": Path("/run/credentials/tuquan-station.service/station_broker-password"),
+    "intake.cert_file": Path("/etc/tuquan-station/station.pem"),
+    "intake.key_file": Path("/run/credentials/tuquan-station.service/station_station.key"),
+}
+"""Examples for a station."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -49,6 +73,7 @@ class Section:
         required: A file without it is refused.
         help: What it is.
         settings: Its values, without the sections below it.
+        examples: What to show instead of a setting's own example, by path.
     """
 
     path: str
@@ -56,6 +81,7 @@ class Section:
     required: bool
     help: str
     settings: tuple[Setting, ...]
+    examples: Mapping[str, Any]
 
     @property
     def header(self) -> str:
@@ -64,7 +90,7 @@ class Section:
 
     def example(self, setting: Setting) -> Any:
         """What to show for a setting: an example of ours or its own, else its default."""
-        ours = EXAMPLES.get(f"{self.path}.{setting.name}")
+        ours = self.examples.get(f"{self.path}.{setting.name}")
         if ours is not None:
             return ours
         if setting.required or setting.name == "name" or setting.default in (None, "", ()):
@@ -72,7 +98,9 @@ class Section:
         return setting.default
 
 
-def sections(cls: type = NodeConfig, prefix: str = "") -> Iterator[Section]:
+def sections(
+    cls: type = NodeConfig, prefix: str = "", examples: Mapping[str, Any] = EXAMPLES
+) -> Iterator[Section]:
     """Every section in the order of the configuration's definition, each before those below it."""
     for setting in settings_of(cls):
         if not setting.shape.table:
@@ -84,5 +112,11 @@ def sections(cls: type = NodeConfig, prefix: str = "") -> Iterator[Section]:
             required=setting.required,
             help=setting.help,
             settings=tuple(entry for entry in inner if not entry.shape.table),
+            examples=examples,
         )
-        yield from sections(setting.shape.base, f"{path}.")
+        yield from sections(setting.shape.base, f"{path}.", examples)
+
+
+def station_sections() -> Iterator[Section]:
+    """The same for a station's file."""
+    return sections(StationConfig, examples=STATION_EXAMPLES)
