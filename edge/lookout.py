@@ -68,7 +68,7 @@ class Lookout:
                 self._on_messages(word)
             case Heard():
                 self._on_heard(word)
-            case LineState():
+            case LineState(bulk=False):
                 self._watch.line(word.via, connected=word.link.connected, now_s=self._now_s())
 
     def tick(self) -> list[Alert]:

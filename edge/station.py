@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import sys
 import threading
 import time
 from pathlib import Path
@@ -47,6 +48,8 @@ def run(config_path: Path, stop: threading.Event) -> None:
         ArchiveBusy: Another station works on the same archive.
         ArchiveUnavailable: The archive cannot be opened.
     """
+    # Several threads store: by default one waits up to 5 ms for the other to let go.
+    sys.setswitchinterval(0.0005)
     config = load_station(config_path)
     notifier = Notifier.from_environment()
     with contextlib.ExitStack() as stack:
@@ -152,9 +155,9 @@ class Station:
             text = f"The archive was damaged and is kept as {aside.name}: check the disk, move that file."
             yield fault("storage", aside.name, "damaged", text)
         for receiver in self._receivers:
-            state = receiver.state
+            state, name = receiver.state, f"{receiver.via}{' (events)' if receiver.bulk else ''}"
             if state.reason and not archive.problem:
-                yield fault("uplink", receiver.via, "refused" if state.connected else "down", state.reason)
+                yield fault("uplink", name, "refused" if state.connected else "down", state.reason)
 
 
 def _open_archive(config: StationConfig, clock: Clock) -> Archive:
@@ -181,8 +184,10 @@ def _receivers(
             clock,
             commune=site.commune,
             source=site.source,
-            client_id=f"{site.commune}/{site.node}/receiver",
+            client_id=f"{site.commune}/{site.node}/{'events' if bulk else 'receiver'}",
             emit=inbox.put,
+            bulk=bulk,
         )
         for broker in config.broker
+        for bulk in (False, True)
     ]

@@ -39,10 +39,16 @@ if TYPE_CHECKING:
     from sync.station.archive import Archive
     from sync.station.settings import ReceiverSettings
 
+ALERTS: Final = ("alert/+", "status", "health")
+"""What must not wait behind anything: topics below those of a node."""
+BULK: Final = ("event/+", "evidence/+")
+"""What there may be very much of."""
 CONNECT_S: Final = 10.0
 KEEPALIVE_S: Final = 12
 BATCH: Final = 200
 """Messages stored in one transaction at most, and asked of the broker ahead of our answer."""
+BULK_AHEAD: Final = 20
+"""The same of batches, which are large: so much may be asked of the broker ahead of our answer."""
 MOST_WAITING: Final = 1000
 """Receipts that may wait for the broker before no further messages are taken."""
 _MOST_HELD: Final = 2 * BATCH
@@ -96,10 +102,12 @@ class LineState:
     Attributes:
         via: host:port of the broker.
         link: The same in the uplink's words.
+        bulk: Whether it is the one for events and evidence.
     """
 
     via: str
     link: LinkState
+    bulk: bool = False
 
 
 Word = Taken | Heard | LineState
@@ -118,6 +126,9 @@ class Receiver:
         commune: Whose nodes.
         source: Who signs the receipts: ``/tuquan/{commune}/{station}``.
         client_id: MQTT client id, the same for the station's whole life: the session is kept under it.
+        bulk: Whether this one takes the events and the evidence, or the alerts and what nodes say of
+            themselves. A broker keeps one queue for each session, first in, first out: a press must not stand
+            in one with a hundred thousand events.
         emit: Takes `Taken`, `Heard` and `LineState`, from the receiver's thread; must be as cheap as
             `SimpleQueue.put`.
 
@@ -137,8 +148,10 @@ class Receiver:
         source: str,
         client_id: str,
         emit: Callable[[Word], None],
+        bulk: bool = False,
     ) -> None:
         self.via: Final = broker.name
+        self.bulk: Final = bulk
         self.refused = 0
         self.receipts = 0
         self._broker = broker
@@ -147,12 +160,11 @@ class Receiver:
         self._source = source
         self._client_id = client_id
         self._emit = emit
-        self._topics = tuple(
-            f"{ROOT}/{commune}/+/{rest}" for rest in ("alert/+", "event/+", "evidence/+", "status", "health")
-        )
+        self._topics = tuple(f"{ROOT}/{commune}/+/{rest}" for rest in (BULK if bulk else ALERTS))
+        self._ahead = BULK_AHEAD if bulk else BATCH
         self._session = Session(
             expiry_s=settings.session_days * 86_400,
-            receive_maximum=BATCH,
+            receive_maximum=self._ahead,
             maximum_packet=MAX_BATCH_BYTES + _SESSION_ROOM,
         )
         self._waiter = Waiter()
@@ -166,7 +178,8 @@ class Receiver:
         self._state = LinkState(
             connected=False, broker=self.via, reason="not started", since_ns=self._now_ns()
         )
-        self._thread = threading.Thread(target=self._run, name=f"receiver {self.via}", daemon=True)
+        name = f"receiver {self.via}{' bulk' if bulk else ''}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     # For other threads
 
@@ -277,13 +290,13 @@ class Receiver:
         held.extend(arrival for arrival in link.arrivals if arrival.mid or room)  # health comes again
         link.arrivals.clear()
         while held and self._due():
-            batch = held[:BATCH]
+            batch = held[: self._ahead]
             try:
                 self._store(batch)
             except ArchiveUnavailable:
                 self._retry_s = self._now_s() + _RETRY_S
                 break
-            del held[:BATCH]
+            del held[: self._ahead]
             self._post(link, terms)
             for arrival in batch:
                 link.ack(arrival)
@@ -294,7 +307,7 @@ class Receiver:
         """Have the archive store a batch, and write the receipts that it earns.
 
         Raises:
-            ArchiveUnavailable: The disk refuses; nothing has happened.
+            ArchiveUnavailable: The disk refuses; what was stored before that comes again as a duplicate.
         """
         incoming: list[Incoming] = []
         heard: list[Heard] = []
@@ -307,10 +320,10 @@ class Receiver:
                 )
             else:
                 incoming += unpack(arrival.topic, arrival.payload)
-        verdicts = self._archive.store(incoming) if incoming else []
-        for verdict in verdicts:
-            self._answer(verdict)
-        if verdicts:
+        for start in range(0, len(incoming), BATCH):  # others want to store in between
+            verdicts = self._archive.store(incoming[start : start + BATCH])
+            for verdict in verdicts:
+                self._answer(verdict)
             self._hand_on(Taken(via=self.via, verdicts=tuple(verdicts)))
         for word in heard:
             self._hand_on(word)
@@ -354,8 +367,8 @@ class Receiver:
             self._state = LinkState(
                 connected=connected, broker=self.via, reason=reason, since_ns=self._now_ns()
             )
-            log.info("%s: %s", self.via, reason or "connected")
-            self._hand_on(LineState(via=self.via, link=self._state))
+            log.info("%s%s: %s", self.via, " (events)" if self.bulk else "", reason or "connected")
+            self._hand_on(LineState(via=self.via, link=self._state, bulk=self.bulk))
 
     def _hand_on(self, word: Word) -> None:
         try:

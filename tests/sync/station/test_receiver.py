@@ -94,20 +94,24 @@ def make_node():
 
 
 class Desk:
-    """A receiver, and what it said."""
+    """A station's two receivers for one broker, and what they said."""
 
     def __init__(self, archive, port, **more):
         self.heard: list[Heard] = []
         self.verdicts = []
-        self.receiver = Receiver(
+        self.receiver, self.bulk = (self._receiver(archive, port, bulk, more) for bulk in (False, True))
+
+    def _receiver(self, archive, port, bulk, more):
+        return Receiver(
             ReceiverSettings(retry_first_s=0.05, retry_max_s=0.2),
             BrokerSettings(host="127.0.0.1", port=port, tls=False, **more),
             archive,
             SystemClock(),
             commune="ben-nghe",
             source="/tuquan/ben-nghe/station",
-            client_id="ben-nghe/station/receiver",
+            client_id=f"ben-nghe/station/{'events' if bulk else 'receiver'}",
             emit=self._take,
+            bulk=bulk,
         )
 
     def _take(self, word):
@@ -119,9 +123,14 @@ class Desk:
             assert isinstance(word, LineState)
 
     def start(self):
-        self.receiver.start()
-        until(lambda: self.receiver.state.connected, what="the receiver's connection")
+        for receiver in (self.receiver, self.bulk):
+            receiver.start()
+        until(lambda: self.receiver.state.connected and self.bulk.state.connected, what="the connection")
         return self
+
+    def stop(self):
+        for receiver in (self.receiver, self.bulk):
+            receiver.stop()
 
 
 @pytest.fixture
@@ -130,7 +139,7 @@ def make_desk(archive):
 
         def make(port, *, its_archive=archive, **more):
             desk = Desk(its_archive, port, **more)
-            stack.callback(desk.receiver.stop)
+            stack.callback(desk.stop)
             return desk
 
         yield make
@@ -174,12 +183,12 @@ def test_events_and_batches_are_stored_without_a_receipt(broker, archive, make_d
     last = node.publish()
     until(lambda: node.receipts, what="the receipt of the alert")
     assert [receipt["id"] for receipt in node.receipts] == [last]
-    assert len(archive.messages()) == 52
+    until(lambda: archive.newest() == 52, what="52 messages")
 
 
 def test_what_came_while_the_station_was_away_is_there_when_it_is_back(broker, archive, make_desk, make_node):
     """The broker keeps messages for the station's session."""
-    make_desk(broker.port).start().receiver.stop()
+    make_desk(broker.port).start().stop()
     node = make_node(broker.port)
     sent = [node.publish(seq=number) for number in range(300)]
     make_desk(broker.port).start()
@@ -216,7 +225,7 @@ def test_what_a_full_disk_kept_back_survives_the_station(
     node = make_node(broker.port)
     sent = {node.publish(seq=number, data={"filling": "x" * 30_000}) for number in range(10)}
     until(lambda: desk.receiver.state.reason, what="the complaint")
-    desk.receiver.stop()
+    desk.stop()
     archive.close()
     small_disk.empty()
     make_desk(broker.port, its_archive=open_archive(small_disk.path / "archive.db")).start()
@@ -233,7 +242,7 @@ def test_bad_bytes_are_counted_and_do_not_come_back(broker, archive, make_desk, 
     until(lambda: node.receipts, what="the receipt of the good one")
     assert [receipt["id"] for receipt in node.receipts] == [good]
     assert desk.receiver.refused == 300
-    desk.receiver.stop()
+    desk.stop()
     again = make_desk(broker.port).start()
     node.publish()
     until(lambda: len(node.receipts) == 2, what="the next receipt")
@@ -287,6 +296,25 @@ def test_ten_thousand_messages_in_a_row(broker, archive, make_desk, make_node):
     until(lambda: len(node.receipts) >= 10_000, timeout_s=60, what="10,000 receipts")
     assert {receipt["id"] for receipt in node.receipts} == sent
     assert archive.newest() == 10_000
+
+
+def test_a_press_does_not_wait_behind_a_flood_of_events(broker, archive, make_desk, make_node):
+    """A station that comes back to 20,000 waiting events answers a fresh press at once."""
+    make_desk(broker.port).start().stop()
+    node = make_node(broker.port)
+    for start in range(0, 20_000, 50):
+        batch = [envelope(type="vn.tuquan.event.sensor-state", seq=start + n) for n in range(50)]
+        node.publish(f"{BASE}/event/batch", payload=payload_of(batch))
+    node.publish()
+    until(lambda: not node.client._out_messages, what="all at the broker")
+    make_desk(broker.port).start()
+    until(lambda: node.receipts, what="the receipt")
+    assert archive.newest() < 10_000
+    for _ in range(5):
+        known = len(node.receipts)
+        node.publish()
+        until(lambda known=known: len(node.receipts) > known, timeout_s=2.0, what="the next receipt")
+    until(lambda: archive.newest() == 20_006, timeout_s=60, what="all in the archive")
 
 
 def test_an_alert_larger_than_a_node_takes_reaches_the_station(broker, archive, make_desk, make_node):
