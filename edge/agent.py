@@ -22,7 +22,7 @@ from edge.faults import SECOND_NS, LinkWatch, storage_problem, unproved
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
 from edge.orders import Orders
-from edge.parts import Nowhere, Parts, Sensor, Way
+from edge.parts import Backup, NoBackup, Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
 from edge.snapshot import VisionReport
 from edge.timekeeper import Timekeeper
@@ -44,6 +44,7 @@ RETRY_S = 30
 UPLINK_STALLED_S = 60
 """Longer than any of the uplink's own time-outs: after this its thread is stuck, and only a restart helps."""
 
+_ABOUT_A_PRESS = ("refused", "unproved", "second-path")
 _BURST = 1000
 
 
@@ -57,10 +58,12 @@ class Agent:
     Attributes:
         uplink: Where stored messages leave; nowhere, until the uplink is there.
         commands: What the commune tells the node to do.
+        backup: Where presses leave when no broker takes them.
     """
 
     def __init__(self, parts: Parts, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.uplink: Way = Nowhere()
+        self.backup: Backup = NoBackup()
         self._parts = parts
         self._clock_ns = clock_ns
         self._incidents = Incidents()
@@ -193,6 +196,8 @@ class Agent:
             _log.error("%s was not accepted: %s", message.topic, error)
             return None
         self.uplink.wake(stored.row if message.cls is MessageClass.LIFE_SAFETY else None)
+        if message.cls is MessageClass.LIFE_SAFETY:
+            self.backup.wake()
         return stored.durable
 
     def _say(self, topic: str, payload: bytes, correlation: bytes) -> None:
@@ -245,7 +250,7 @@ class Agent:
         """Whether a fault may show on the node: nothing there may betray a covert button."""
         if self._parts.teller.is_covert(fault.device):
             return False
-        return not (self._covert and fault.component == "uplink" and fault.code in ("refused", "unproved"))
+        return not (self._covert and fault.component == "uplink" and fault.code in _ABOUT_A_PRESS)
 
     def _drain_wake(self, now_ns: int) -> None:
         """Another process stored something, or says how it is."""
@@ -313,6 +318,8 @@ class Agent:
         yield from self._vision.faults if self._vision else ()
         yield from self._link.faults(now_ns)
         yield from self.commands.faults()
+        if self.backup.problem:
+            yield Fault(component="uplink", device="intake", code="second-path", text=self.backup.problem)
         if (worst := self._progress.overdue(now_ns)) is not None:
             yield unproved(worst)
         if self._parts.simulated and self._parts.teller.site.status is Status.ACTUAL:

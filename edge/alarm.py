@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.agent import Agent
 from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
-from edge.parts import Inbox, Parts, Sensor, Way
+from edge.parts import Inbox, Parts, Sensor
 from edge.reloading import ask_reload
 from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
@@ -37,6 +37,10 @@ from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
 from sync.outbox import Outbox
 from sync.wake import WakeListener
+
+if TYPE_CHECKING:
+    from sync.secondpath import SecondPath
+    from sync.uplink import Uplink
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +75,9 @@ def run(config_path: Path, stop: threading.Event) -> bool:
         agent.start()
         agent.step(0.0)
         notifier.ready("watching")
-        agent.uplink = _open_uplink(config, agent, parts, stack)
+        agent.uplink = uplink = _open_uplink(config, agent, parts, stack)
+        if config.intake.url:
+            agent.backup = _open_second_path(config, uplink, parts, stack)
         agent.run(stop)
         notifier.stopping()
         if agent.commands.reloading:
@@ -150,7 +156,7 @@ def _build(
     return Agent(parts), sensors, parts
 
 
-def _open_uplink(config: NodeConfig, agent: Agent, parts: Parts, stack: contextlib.ExitStack) -> Way:
+def _open_uplink(config: NodeConfig, agent: Agent, parts: Parts, stack: contextlib.ExitStack) -> Uplink:
     from sync.uplink import Uplink  # noqa: PLC0415 - a press is stored before anything is loaded to send it
 
     uplink = Uplink(
@@ -168,6 +174,25 @@ def _open_uplink(config: NodeConfig, agent: Agent, parts: Parts, stack: contextl
     uplink.start()
     stack.callback(uplink.stop)
     return uplink
+
+
+def _open_second_path(
+    config: NodeConfig, uplink: Uplink, parts: Parts, stack: contextlib.ExitStack
+) -> SecondPath:
+    from sync.secondpath import SecondPath  # noqa: PLC0415 - only a node that has one loads it
+
+    second = SecondPath(
+        config.intake,
+        parts.outbox,
+        parts.clock,
+        brokers=uplink,
+        fault_after_s=config.uplink.fault_after_s,
+        emit=parts.inbox.put,
+        forget=lambda row_id, _key: uplink.receipted(row_id),
+    )
+    second.start()
+    stack.callback(second.stop)
+    return second
 
 
 def _open_wake(path: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> WakeListener | None:

@@ -26,7 +26,7 @@ from sensors.lamps import LampSettings, SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
 from sync.outbox import OutboxSettings
-from sync.settings import BrokerSettings, UplinkSettings
+from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
 
 _log = logging.getLogger(__name__)
 
@@ -265,6 +265,10 @@ class NodeConfig:
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}
+    )
+    intake: SecondPathSettings = field(
+        default_factory=SecondPathSettings,
+        metadata={"help": "The second path: presses go to the station by HTTPS when no broker takes them."},
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Where alerts go: MQTT 5 brokers, the preferred one first."}

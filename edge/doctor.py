@@ -70,6 +70,7 @@ _CAMERA: Phrase = ("Camera", "Camera")
 _MODEL: Phrase = ("Mô hình nhận dạng", "Model")
 _CLOCK: Phrase = ("Đồng hồ", "Clock")
 _BROKER: Phrase = ("Máy chủ MQTT", "Broker")
+_SECOND: Phrase = ("Đường dự phòng HTTPS", "Second path")
 _SECRETS: Phrase = ("Quyền tệp", "Permissions")
 _MACHINE: Phrase = ("Máy", "Machine")
 
@@ -96,7 +97,8 @@ class Patient:
 def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
     """Everything that can be looked at on this node, one finding after another; a broker may take seconds."""
     patient = Patient(config=config, now=_fresh(config.storage.runtime_directory), language=language)
-    for check in (_node, _devices, _camera, _model, _storage, _secrets, _clock, _brokers, _machine):
+    lines = (_brokers, _second_path)
+    for check in (_node, _devices, _camera, _model, _storage, _secrets, _clock, *lines, _machine):
         yield from check(patient)
 
 
@@ -294,20 +296,25 @@ def _takes_a_write(directory: Path) -> bool:
 
 
 def _secrets(patient: Patient) -> Iterator[Finding]:
-    for broker in patient.config.broker:
-        for path in (broker.password_file, broker.key_file):
-            if path is None or path.is_relative_to("/run/credentials"):  # systemd looks after those
-                continue
-            try:
-                mode = path.stat().st_mode
-            except OSError as error:
-                remedy = patient.say("Làm như docs/install.md, mục 4.", "Put it there: docs/install.md, 4.")
-                text = f"{path}: {error.strerror}"
-                yield Finding(level=Level.BAD, area=_SECRETS, text=text, remedy=remedy)
-                continue
-            if mode & 0o077:
-                text = patient.say(f"Người khác đọc được {path}.", f"Others may read {path}.")
-                yield Finding(level=Level.WARNING, area=_SECRETS, text=text, remedy=f"sudo chmod 600 {path}")
+    for path in _secret_files(patient.config):
+        if path.is_relative_to("/run/credentials"):  # systemd looks after those
+            continue
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            remedy = patient.say("Làm như docs/install.md, mục 4.", "Put it there: docs/install.md, 4.")
+            text = f"{path}: {error.strerror}"
+            yield Finding(level=Level.BAD, area=_SECRETS, text=text, remedy=remedy)
+            continue
+        if mode & 0o077:
+            text = patient.say(f"Người khác đọc được {path}.", f"Others may read {path}.")
+            yield Finding(level=Level.WARNING, area=_SECRETS, text=text, remedy=f"sudo chmod 600 {path}")
+
+
+def _secret_files(config: NodeConfig) -> Iterator[Path]:
+    files = [path for broker in config.broker for path in (broker.password_file, broker.key_file)]
+    files += [config.intake.token_file, config.intake.key_file]
+    yield from (path for path in dict.fromkeys(files) if path is not None)
 
 
 def _clock(patient: Patient) -> Iterator[Finding]:
@@ -343,6 +350,28 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
         )
         remedy = _remedy(patient, "uplink") if problem else ""
         yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text, remedy=remedy)
+
+
+def _second_path(patient: Patient) -> Iterator[Finding]:
+    settings = patient.config.intake
+    if not settings.url:
+        return
+    from sync.secondpath import check  # noqa: PLC0415 - requests only where there is a second path
+
+    waiter = Waiter()
+    try:
+        problem = check(settings, waiter)
+    finally:
+        waiter.close()
+    if problem:
+        remedy = patient.say(
+            "Kiểm tra [intake]: url, ca_file, token_file. Cấp mã mới tại trạm: tuquan station token",
+            "Check [intake]: url, ca_file, token_file. A new token at the station: tuquan station token",
+        )
+        yield Finding(level=Level.BAD, area=_SECOND, text=f"{settings.host}: {problem}.", remedy=remedy)
+    else:
+        known = patient.say("trạm nhận ra thiết bị này.", "the station knows this node.")
+        yield Finding(level=Level.GOOD, area=_SECOND, text=f"{settings.host}: {known}")
 
 
 def _try_broker(broker: BrokerSettings, as_client: str) -> str:

@@ -80,6 +80,27 @@ class Nowhere:
         """Nothing to stop."""
 
 
+class Backup(Protocol):
+    """What the agent needs of the second path (`sync.secondpath.SecondPath`, whose words these are)."""
+
+    @property
+    def problem(self) -> str: ...  # noqa: D102
+
+    def wake(self) -> None: ...  # noqa: D102
+
+
+class NoBackup:
+    """A node without a second path, or before there is one."""
+
+    @property
+    def problem(self) -> str:
+        """None: there is nothing that could fail."""
+        return ""
+
+    def wake(self) -> None:
+        """Nobody to wake."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the composition root puts together for the agent.

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.door import Door
 from edge.lookout import Lookout
 from edge.sd_notify import Notifier, Watchdog
 from edge.stationconfig import StationConfig, load_station
@@ -96,6 +97,7 @@ class Station:
             config.archive.directory / "watch.json",
             now_s=lambda: clock.monotonic_us() / 1e6,
         )
+        self._door = Door(config, self.archive, clock, self.hear)
         self._voice = Voice(config, clock, self.faults, stack)
 
     def start(self) -> None:
@@ -105,6 +107,8 @@ class Station:
         for receiver in self._receivers:
             receiver.start()
             self._stack.callback(receiver.stop)
+        self._stack.callback(self._door.close)
+        self._door.tick(time.monotonic_ns())
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; no error of a single step ends the loop."""
@@ -125,7 +129,9 @@ class Station:
         if now_ns >= self._tick_ns:
             self._tick_ns = now_ns + SECOND_NS
             self._every_second()
-        turned_ns = [self._voice.alive_ns, *(receiver.alive_ns for receiver in self._receivers)]
+        self._door.tick(now_ns)
+        turned_ns = [self._voice.alive_ns, self._door.alive_ns]
+        turned_ns += [receiver.alive_ns for receiver in self._receivers]
         if now_ns - min(turned_ns) < STALLED_S * SECOND_NS:
             self._watchdog.feed()
 
@@ -154,6 +160,8 @@ class Station:
         if aside is not None and aside.exists():
             text = f"The archive was damaged and is kept as {aside.name}: check the disk, move that file."
             yield fault("storage", aside.name, "damaged", text)
+        if self._door.problem:
+            yield fault("uplink", "intake", "down", self._door.problem)
         for receiver in self._receivers:
             state, name = receiver.state, f"{receiver.via}{' (events)' if receiver.bulk else ''}"
             if state.reason and not archive.problem:

@@ -14,7 +14,7 @@ from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from sync.settings import BrokerSettings
-from sync.station.settings import ArchiveSettings, ReceiverSettings, WatchSettings
+from sync.station.settings import ArchiveSettings, IntakeSettings, ReceiverSettings, WatchSettings
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,10 @@ class StationConfig:
     watch: WatchSettings = field(
         default_factory=WatchSettings,
         metadata={"help": "When the station says that something about a node is not right."},
+    )
+    intake: IntakeSettings = field(
+        default_factory=IntakeSettings,
+        metadata={"help": "The second way in: nodes whose brokers fail bring presses by HTTPS."},
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Every MQTT 5 broker that nodes of the commune may use; all are listened to."}

@@ -47,8 +47,10 @@ class Route:
         self._backoff = Backoff(settings.retry_first_s, settings.retry_max_s, rng)
         self._at = 0
         self._failures = 0
+        self._failed_s = [float("-inf")] * len(self._brokers)
         self._probe: Probe | None = None
         self._probe_s = 0.0
+        self._connected_s = now_s()
 
     @property
     def broker(self) -> BrokerSettings:
@@ -57,7 +59,8 @@ class Route:
 
     def connected(self) -> None:
         """The broker has accepted us; if it is not the first one, that one gets its rest from here on."""
-        self._probe_s = self._now_s() + self._settings.failback_after_s
+        self._connected_s = self._now_s()
+        self._probe_s = self._connected_s + self._settings.failback_after_s
 
     def lost(self, *, served: bool) -> float:
         """The connection ended, or there was none; says how many seconds to wait before trying `broker`.
@@ -65,6 +68,7 @@ class Route:
         Args:
             served: whether the broker had answered at least once. Then it is tried again first.
         """
+        self._failed_s[self._at] = self._now_s()
         if served:
             self._failures = 0
             self._backoff.reset()
@@ -72,6 +76,18 @@ class Route:
             self._failures += 1
             self._at = (self._at + 1) % len(self._brokers)
         return self._backoff.next_s() if self._failures % len(self._brokers) == 0 else 0.0
+
+    def failed_since(self, since_s: float, *, connected: bool) -> bool:
+        """Whether every broker has failed since a moment, or since one served last; for any thread.
+
+        Args:
+            since_s: the moment.
+            connected: whether there is a connection. A new one is given `ack_timeout_s` to deliver.
+        """
+        if not connected:
+            return min(self._failed_s) >= min(since_s, self._connected_s)
+        given_s = self._now_s() - self._connected_s
+        return min(self._failed_s) >= since_s and given_s >= self._settings.ack_timeout_s
 
     def first_is_back(self) -> bool:
         """Whether to move to the first broker: it was probed and answers. To be asked about once a second."""

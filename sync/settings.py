@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class Confirm(StrEnum):
@@ -184,6 +185,103 @@ class UplinkSettings:
         """What does not fit together: field name and what would be right."""
         if self.retry_max_s < self.retry_first_s:
             yield "retry_max_s", f"It must be at least retry_first_s, which is {self.retry_first_s:g} s."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPathSettings:
+    """How presses reach the station by HTTPS when no broker takes them."""
+
+    url: str = field(
+        default="",
+        metadata={
+            "help": "Where the station takes messages by HTTPS; empty for no second path.",
+            "example": "https://tram.phuong-ben-nghe.example:8443/v1/messages",
+        },
+    )
+    token_file: Path | None = field(
+        default=None,
+        metadata={
+            "help": "File with the token that `tuquan station token` made for this node.",
+            "example": "/etc/tuquan/credentials/intake-token",
+        },
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata={
+            "help": "PEM file of whoever signed the station's certificate; if absent, the system's ones.",
+            "example": "/etc/tuquan/ca.pem",
+        },
+    )
+    cert_file: Path | None = field(
+        default=None,
+        metadata={"help": "PEM file of this node's certificate.", "example": "/etc/tuquan/node.pem"},
+    )
+    key_file: Path | None = field(
+        default=None,
+        metadata={"help": "PEM file of this node's private key.", "example": "/etc/tuquan/node.key"},
+    )
+    proxy: str = field(
+        default="",
+        metadata={
+            "help": "HTTP proxy to go through; the environment's one never counts.",
+            "example": "http://192.0.2.1:3128",
+        },
+    )
+    timeout_s: float = field(
+        default=10.0,
+        metadata={
+            "help": "Looking up the name, connecting, TLS and the whole answer together.",
+            "unit": "s",
+            "min": 0.5,
+            "max": 60,
+        },
+    )
+    check_every_s: float = field(
+        default=21_600.0,
+        metadata={
+            "help": "How often the path is checked, so that an emergency is not its first use.",
+            "unit": "s",
+            "min": 60,
+            "max": 86400,
+        },
+    )
+
+    @property
+    def host(self) -> str:
+        """Whose certificate it has to be."""
+        return _parts(self.url)[1]
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What does not fit together: field name and what would be right."""
+        if self.url:
+            yield from self._url_problems()
+            if self.token_file is None:
+                yield "token_file", "The station knows this node by its token: name the file that holds it."
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "key_file" if self.key_file is None else "cert_file"
+            yield missing, "A client certificate needs both cert_file and key_file: give both or neither."
+        if self.proxy and (_parts(self.proxy)[0] != "http" or not _parts(self.proxy)[1]):
+            yield "proxy", "This is not the address of a proxy; write it such as http://192.0.2.1:3128."
+
+    def _url_problems(self) -> Iterator[tuple[str, str]]:
+        scheme, host, plain = _parts(self.url)
+        if not host or not plain or scheme not in ("http", "https"):
+            yield "url", "This is not an address such as https://station.example:8443/v1/messages."
+        elif scheme == "http" and not _is_loopback(host):
+            yield (
+                "url",
+                f"Only a station on this machine may go without TLS, and {host} is not: write https://.",
+            )
+
+
+def _parts(url: str) -> tuple[str, str, bool]:
+    """Scheme and host of an address, and whether there is nothing odd about it; empty for what is none."""
+    try:
+        parts = urlsplit(url)
+        odd = parts.username or parts.password or parts.query or parts.fragment or parts.port == 0
+    except ValueError:
+        return "", "", False
+    return parts.scheme, parts.hostname or "", not odd and url.isprintable() and " " not in url
 
 
 def _is_loopback(host: str) -> bool:

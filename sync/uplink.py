@@ -67,11 +67,9 @@ class Uplink:
         base_topic: "tuquan/v1/{commune}/{node}", without a slash at the end.
         birth: the document for {base_topic}/status while connected; called in the uplink's thread at each
             connection and after `refresh_birth`.
-        emit: takes `Delivery`, `LinkState` and `Arrival`, from the uplink's thread; must be as cheap as
-            `SimpleQueue.put`.
+        emit: takes each `Report`, from the uplink's thread; must be as cheap as `SimpleQueue.put`.
         offline: the document for the same topic when the node is gone; called with "lost" for the will,
-            "stopped" or "moved" for an orderly leave. By default {"state": "offline", "reason": …, "boot_id":
-            …}.
+            "stopped" or "moved" for an orderly leave.
         subscriptions: topics whose messages are emitted as `Arrival`.
         rng: where the jitter comes from.
     """
@@ -198,9 +196,7 @@ class Uplink:
             TypeError: the document is not JSON.
             ValueError: the same.
         """
-        self._health = json.dumps(
-            document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        self._health = _encoded(document)
         self._waiter.wake()
 
     def receipted(self, message_id: UUID, key: int | None = None) -> None:
@@ -215,6 +211,10 @@ class Uplink:
         """
         self._receipts.from_elsewhere(message_id, key)
         self._waiter.wake()
+
+    def failed_since(self, mono_us: int) -> bool:
+        """Whether every broker has failed since then, and none delivers; see `Route.failed_since`."""
+        return self._route.failed_since(mono_us / 1e6, connected=self._state.connected)
 
     def say(self, topic: str, payload: bytes, correlation: bytes = b"") -> None:
         """Publish once with QoS 1, not retained; lost when there is no connection within a minute."""
@@ -447,4 +447,4 @@ class Uplink:
 
 
 def _encoded(document: Mapping[str, object]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

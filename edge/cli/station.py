@@ -90,3 +90,28 @@ def events(
         click.echo(
             json.dumps(message.facts(), ensure_ascii=False) if as_json else archived_line(message, language)
         )
+
+
+@command.command()
+@click.argument("node", metavar="COMMUNE/NODE")
+@_CONFIG
+@click.option("--revoke", is_flag=True, help="Make none; the node's present one ends.")
+def token(node: str, config: Path, *, revoke: bool) -> None:
+    """Make the token with which COMMUNE/NODE reaches the intake, and print it: this once, and never again.
+
+    A former token of the node stops working at once, without a restart. Exit code 2 when that is no node of
+    this commune, or the token file cannot be written.
+    """
+    from edge.stationconfig import load_station  # noqa: PLC0415 - quick --help
+    from sync.station.tokens import Tokens  # noqa: PLC0415
+
+    settings = load_station(config)
+    commune, _, name = node.partition("/")
+    if commune != settings.station.commune or name == settings.station.name:
+        words = f"{node!r} is no node of this station; write {settings.station.commune}/ and the node's name."
+        raise click.BadParameter(words, param_hint="COMMUNE/NODE")
+    tokens = Tokens(settings.archive.token_file)
+    if not revoke:
+        click.echo(tokens.issue(node))
+    elif not tokens.revoke(node):
+        click.echo(f"{node} had no token.", err=True)

@@ -25,6 +25,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "detector": "Mô hình nhận diện người và xe trong hình.",
     "intrusion": "Khi nào phát hiện người thì báo động.",
     "uplink": "Cách gửi báo động về phường.",
+    "intake": "Đường dự phòng: gửi báo động khẩn cấp qua HTTPS khi không máy chủ nào nhận.",
     "broker": "Máy chủ MQTT nhận báo động; máy chủ ưu tiên đứng trước.",
 }
 """One line for each section, for those who read Vietnamese only."""
@@ -35,6 +36,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "broker.username": "cho-cong-dong",
     "broker.password_file": Path("/run/credentials/tuquan-alarm.service/tuquan_broker-password"),
     "broker.key_file": Path("/run/credentials/tuquan-alarm.service/tuquan_node.key"),
+    "intake.url": "https://tram.phuong-ben-thanh.example:8443/v1/messages",
+    "intake.token_file": Path("/run/credentials/tuquan-alarm.service/tuquan_intake-token"),
+    "intake.key_file": Path("/run/credentials/tuquan-alarm.service/tuquan_node.key"),
     "camera.password_file": Path("/run/credentials/tuquan-vision.service/tuquan_camera-password"),
 }
 """Examples that depend on how the whole is installed, which a part's own settings cannot know."""

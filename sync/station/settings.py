@@ -33,6 +33,11 @@ class ArchiveSettings:
         """The archive file."""
         return self.directory / "archive.db"
 
+    @property
+    def token_file(self) -> Path:
+        """Where the intake's tokens are, as hashes."""
+        return self.directory / "tokens"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSettings:

@@ -136,21 +136,25 @@ class Tokens:
         try:
             with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
                 os.fchmod(lock.fileno(), 0o600)
+                self._hand_over(lock.fileno())
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         except OSError as error:
             raise TokenProblem(f"The token file {self.path} cannot be written: {_why(error)}.") from error
 
+    def _hand_over(self, number: int) -> None:
+        """What root has made belongs to the station's own user, as the folder does."""
+        if os.geteuid() == 0:
+            owner = self.path.parent.stat()
+            os.fchown(number, owner.st_uid, owner.st_gid)
+
     def _write(self, text: str) -> None:
-        folder = self.path.parent
-        number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=folder)  # mode 0600
+        number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # mode 0600
         try:
             with os.fdopen(number, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
-                if os.geteuid() == 0:  # root makes the token, the station's own user reads it
-                    owner = folder.stat()
-                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+                self._hand_over(file.fileno())
                 os.fsync(file.fileno())
             Path(name).replace(self.path)
         except BaseException:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import socket
 import ssl
+import threading
 import time
 import uuid
+from typing import Any
 
 import pytest
 import requests
@@ -17,6 +20,8 @@ from uuid6 import uuid7
 from sync.clock import ManualClock, SystemClock
 from sync.message import Message, MessageClass
 from sync.outbox import Outbox, OutboxSettings
+from sync.secondpath import SecondPath
+from sync.settings import SecondPathSettings
 from sync.station.archive import Archive
 from sync.station.intake import CLOUDEVENT, PATH, Intake
 from sync.station.settings import IntakeSettings
@@ -146,22 +151,6 @@ def station(make_station):
     return make_station()
 
 
-@pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-def outbox(tmp_path, clock):
-    opened = Outbox(
-        tmp_path / "outbox.db",
-        clock=clock,
-        settings=OutboxSettings(runtime_directory=tmp_path / "none", min_free_mb=0),
-    )
-    yield opened
-    opened.close()
-
-
 def message(cls=MessageClass.LIFE_SAFETY, kind="alert/panic", **data):
     """A press, as the agent hands it to the outbox."""
     return Message(
@@ -183,3 +172,157 @@ def make_event():
 @pytest.fixture
 def make_message():
     return message
+
+
+class Impostor:
+    """A server that does what a test tells it to each connection, with a real certificate or none."""
+
+    def __init__(self, authority, script, *, tls=True, certificate="server"):
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self._script = script
+        self._context = None
+        if tls:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(authority / f"{certificate}.pem", authority / f"{certificate}.key")
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.url = f"http{'s' if tls else ''}://localhost:{self.port}{PATH}"
+        self._ending = threading.Event()
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._server.accept()
+                self.connections += 1
+                self._sockets.append(sock)
+                self._threads.append(threading.Thread(target=self._serve, args=(sock,), daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self, sock):
+        with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as stack:
+            stack.enter_context(sock)
+            if self._context is not None:
+                sock = stack.enter_context(self._context.wrap_socket(sock, server_side=True))
+                self._sockets.append(sock)
+            self._script(self, sock)
+
+    def request(self, sock):
+        """Read one request."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += (part := sock.recv(65536))
+            if not part:
+                raise OSError("gone")
+        head, _, body = data.partition(b"\r\n\r\n")
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+        length = int(lengths[0].split(b":")[1]) if lengths else 0
+        while len(body) < length:
+            body += sock.recv(65536)
+        self.requests.append(head + b"\r\n\r\n" + body)
+        return body
+
+    def answer(self, sock, status="200 OK", body=b"", *headers):
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+        sock.sendall("\r\n".join(lines).encode() + body)
+
+    def wait(self, seconds=0.05):
+        """Whether the test is over."""
+        return self._ending.wait(seconds)
+
+    def close(self):
+        self._ending.set()
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def impostor(authority):
+    with contextlib.ExitStack() as stack:
+
+        def make(script, **options):
+            server = Impostor(authority, script, **options)
+            stack.callback(server.close)
+            return server
+
+        yield make
+
+
+class Brokers:
+    """The first path, as a test wishes it."""
+
+    def __init__(self):
+        self.failed = True
+
+    def failed_since(self, mono_us):  # noqa: ARG002 - any moment
+        return self.failed
+
+
+class Node:
+    """An outbox and a second path on it, with everything that it tells."""
+
+    def __init__(self, folder, authority, end, token, *, start=True, clock=None, fault_after_s=60.0, **given):
+        self.clock = clock or SystemClock()
+        self.outbox = Outbox(
+            folder / "outbox.db",
+            clock=self.clock,
+            settings=OutboxSettings(runtime_directory=folder / "none", min_free_mb=0),
+        )
+        self.brokers = Brokers()
+        self.deliveries: list[Any] = []
+        self.forgotten: list[tuple[uuid.UUID, int]] = []
+        (folder / "token").write_text(f"{token}\n")
+        (folder / "token").chmod(0o600)
+        files = {"token_file": folder / "token", "ca_file": authority / "ca.pem"}
+        self.settings = SecondPathSettings(**({"url": end.url, "timeout_s": 2.0} | files | given))
+        assert list(self.settings.problems()) == []
+        self.path = SecondPath(
+            self.settings,
+            self.outbox,
+            self.clock,
+            brokers=self.brokers,
+            fault_after_s=fault_after_s,
+            emit=self.deliveries.append,
+            forget=lambda row_id, key: self.forgotten.append((row_id, key)),
+            rng=random.Random(7),
+        )
+        if start:
+            self.path.start()
+
+    def press(self, cls=MessageClass.LIFE_SAFETY, kind="alert/panic", **data):
+        put = message(cls, kind, **data)
+        self.outbox.put(put)
+        self.path.wake()
+        return put.id
+
+    def delivered(self):
+        return [delivery.id for delivery in self.deliveries]
+
+    def depth(self):
+        return sum(self.outbox.depth().values())
+
+    def close(self):
+        self.path.stop()
+        self.outbox.close()
+
+
+@pytest.fixture
+def make_node(tmp_path_factory, authority):
+    with contextlib.ExitStack() as stack:
+
+        def make(end, token=None, **options):
+            token = token or getattr(end, "token", "tuquan_none")
+            node = Node(tmp_path_factory.mktemp("node"), authority, end, token, **options)
+            stack.callback(node.close)
+            return node
+
+        yield make

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -244,6 +246,23 @@ def test_tokens_are_kept_as_hashes_for_the_owner_alone(tmp_path):
         assert path.stat().st_mode & 0o077 == 0
     assert tokens.nodes() == ("ben-nghe/gate", "ben-nghe/market")
     assert Tokens(tmp_path / "tokens").node_of(token) == "ben-nghe/gate"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root makes files for others")
+def test_what_root_makes_belongs_to_whoever_owns_the_folder(tmp_path):
+    """`sudo tuquan station token`, and the station's own user still reads it and can make the next one."""
+    os.chown(tmp_path, 4321, 4322)
+    Tokens(tmp_path / "tokens").issue("ben-nghe/gate")
+    for path in tmp_path.iterdir():
+        assert (path.stat().st_uid, path.stat().st_gid) == (4321, 4322)
+
+
+def test_two_who_make_tokens_at_once_undo_nothing(tmp_path):
+    """Each change is made on the file as the other left it."""
+    nodes = [f"ben-nghe/gate-{number}" for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda node: Tokens(tmp_path / "tokens").issue(node), nodes))
+    assert Tokens(tmp_path / "tokens").nodes() == tuple(sorted(nodes))
 
 
 def test_a_broken_line_locks_out_nobody_else(tmp_path, caplog):
