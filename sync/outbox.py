@@ -346,6 +346,7 @@ class Outbox:
         """Open the file; afterwards the numbers in it are known, and salvaging has begun where it must."""
         try:
             self._store.open()
+            self._store.doubt.settle()
             with self._store.writing(self._store.urgent) as connection:
                 connection.execute("UPDATE state SET arrival = arrival WHERE id = 1")
             self._rescue.note_set_aside()

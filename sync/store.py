@@ -39,13 +39,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from sync import schema
+from sync.doubt import Doubt
+from sync.lane import Lane
 from sync.numbers import acquire
 
 BUSY_S = 1.0
@@ -66,41 +65,6 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, schema.UnknownSchema) or (code is not None and code & 0xFF in _DAMAGE)
 
 
-@dataclass(slots=True)
-class Lane:
-    """One connection with its lock."""
-
-    synchronous: str
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    database: Database | None = None
-    gate: int = -1
-
-    def opened(self) -> Database:
-        """The open database.
-
-        Raises:
-            OSError: the file is not open.
-        """
-        if self.database is None:
-            raise OSError("the outbox file is not open")
-        return self.database
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The open connection, for prepared SQL; raises like `opened()`."""
-        return self.opened().conn
-
-    def close(self) -> None:
-        """Close what is open."""
-        if self.database is not None:
-            with suppress(sqlite3.Error):
-                self.database.close()
-            self.database = None
-        if self.gate >= 0:
-            os.close(self.gate)
-            self.gate = -1
-
-
 class Store:
     """The file at `path`; `open()` before anything else.
 
@@ -108,6 +72,7 @@ class Store:
         urgent: the lane for what must survive a power cut.
         routine: the lane for everything else, reading included.
         set_aside: the damaged file that the last `open()` replaced, or None.
+        doubt: whether the log can be believed; to be settled after `open()`.
     """
 
     def __init__(self, path: Path, *, checkpoint_bytes: int) -> None:
@@ -117,6 +82,7 @@ class Store:
         self.routine = Lane("NORMAL")
         self.set_aside: Path | None = None
         self.suspect = False
+        self.doubt = Doubt(self)
         self._checkpoint_bytes = checkpoint_bytes
         self._turn = threading.Lock()
         self._name = str(path)
@@ -197,7 +163,8 @@ class Store:
             lane.lock.release()
 
     def judge(self, error: BaseException) -> None:
-        """Remember an error that means damage: the next `open()` looks closer."""
+        """Remember an error that means damage (the next `open()` looks closer), or that the disk fails."""
+        self.doubt.judge(error)
         if is_damage(error):
             self.suspect = True
 

@@ -14,6 +14,7 @@ from typing import Any
 MODULES = (
     "bytes",
     "kills",
+    "machines",
 )
 
 

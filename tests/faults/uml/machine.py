@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.faults.harness.parts import HarnessError
 from tests.faults.uml.kernel import Kernel
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,17 +38,31 @@ _SKIPPED = ("raid6_select_algo", "init_zswap")
 Report = dict[str, Any]
 
 
-class MachineFailed(AssertionError):
+class MachineFailed(HarnessError):
     """A machine did not do what was waited for; the text ends with its last words."""
 
 
-def disk_image(path: Path, megabytes: int) -> Path:
-    """An empty disk with an ext4 file system, made without root; its file takes only what is written."""
+def disk_image(path: Path, megabytes: int, *, journal: bool = True) -> Path:
+    """An empty disk with an ext4 file system, made without root; its file takes only what is written.
+
+    Args:
+        path: the image.
+        megabytes: its size.
+        journal: False for one that goes on after an error; with one, ext4 refuses until it is mounted anew.
+    """
     with path.open("wb") as file:
         file.truncate(megabytes * 2**20)
     mke2fs = shutil.which("mke2fs") or "/usr/sbin/mke2fs"
-    subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", str(path)], check=True, timeout=STOP_S)
+    features = [] if journal else ["-O", "^has_journal"]
+    command = [mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", *features, str(path)]
+    subprocess.run(command, check=True, timeout=STOP_S)
     return path
+
+
+def mend(image: Path) -> None:
+    """Check a disk's file system and put it right, as every machine does at its start."""
+    e2fsck = shutil.which("e2fsck") or "/usr/sbin/e2fsck"
+    subprocess.run([e2fsck, "-fy", str(image)], capture_output=True, timeout=STOP_S, check=False)
 
 
 class Machine:

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.harness.verdict import Verdict
 from tests.faults.uml.bench import Bench
 from tests.faults.uml.machine import Machine, Report, disk_image
-from tests.faults.uml.verdict import Verdict
 
 DISK_MB = 48
 PRESSES = 12

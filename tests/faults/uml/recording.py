@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tests.faults.harness.verdict import Verdict
 from tests.faults.uml.bench import Bench
 from tests.faults.uml.machine import Machine, disk_image
-from tests.faults.uml.verdict import Verdict
 
 DISK_MB, LOG_MB = 12, 192
 POINT_S = 60.0

@@ -1,24 +1,33 @@
-"""Power cuts under the running node; the long form is `python -m tests.faults.uml`."""
+"""Machines of their own: power cuts and disks that go wrong under the running node; longer in `make soak`."""
 
 import pytest
 
 from tests.faults.uml.kernel import KernelUnavailable, locate
 from tests.faults.uml.machine import Machine, MachineFailed
-from tests.faults.uml.powercut import Series
 
 
 @pytest.mark.timeout(300)
-def test_what_lit_the_lamp_is_there_after_a_power_cut(bench):
-    """Five times cut at a chosen moment: every press whose lamp was seen lit is stored or was delivered."""
-    verdict = Series(bench=bench, seed=1).run(5)
-    assert verdict.good, verdict.table()
+def test_what_lit_the_lamp_is_there_after_a_power_cut(kept):
+    """Cut at a chosen moment, five times: every press whose lamp was seen lit is stored or was delivered."""
+    kept("power-cut")
 
 
 @pytest.mark.timeout(300)
-def test_without_syncing_the_same_power_cut_loses_presses(bench):
+def test_without_syncing_the_same_power_cut_loses_presses(kept):
     """The judge finds the loss where SQLite is told not to sync: it can see one."""
-    verdict = Series(bench=bench, seed=1, careless=True).run(1)
-    assert any("lit the lamp and are gone" in sentence for sentence in verdict.wrong), verdict.table()
+    kept("power-cut-unsynced")
+
+
+@pytest.mark.timeout(300)
+def test_while_the_disk_fails_presses_are_sent_or_kept_and_stored_at_last(kept):
+    """No lamp says "stored" meanwhile; once it does, a power cut takes nothing away; nothing is restarted."""
+    kept("disk-errors")
+
+
+@pytest.mark.timeout(300)
+def test_on_a_slow_disk_every_press_is_stored(kept):
+    """A flush of two seconds delays the lamp, and nothing else."""
+    kept("slow-disk")
 
 
 def test_a_machine_that_fails_says_why(bench):

@@ -27,6 +27,7 @@ BUTTON_PIN = 17
 PRESSED_PIN, SENT_PIN = 5, 6
 OPEN_S = 0.07
 """Longer than a contact must stay open until its next closing is a new press (sensors.contact)."""
+TOGETHER_S = 0.01
 START_S = 60.0
 
 
@@ -59,18 +60,19 @@ class Hand:
 
     def watch(self, seconds: float) -> None:
         """See what the lamps do for so long."""
-        self._until(lambda: False, seconds)
+        self.wait(lambda: False, seconds)
 
     def wait_pressed(self, seconds: float) -> bool:
         """Wait until the lamp comes to "pressed" anew: a press is stored since, and not yet sent."""
         before = self._falls
-        return self._until(lambda: self._falls > before, seconds)
+        return self.wait(lambda: self._falls > before, seconds)
 
     def wait_sent(self, seconds: float) -> bool:
         """Wait until the lamp says that everything was sent."""
-        return self._until(lambda: SENT_PIN in self.lit, seconds)
+        return self.wait(lambda: SENT_PIN in self.lit, seconds)
 
-    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Watch until something is so; says whether it is."""
         deadline = time.monotonic() + seconds
         while not condition():
             if (change := self._eye.receive(max(0.001, deadline - time.monotonic()))) is not None:
@@ -82,7 +84,16 @@ class Hand:
     def _note(self, change: PinChange) -> None:
         before = self._is_pressed()
         (self.lit.add if change.high else self.lit.discard)(change.pin)
-        self._falls += self._is_pressed() and not before
+        if self._is_pressed() and not before:
+            self._settle(change)
+
+    def _settle(self, change: PinChange) -> None:
+        """See whether it stays: from dark to "sent" two lamps go on, one right after the other."""
+        follower = self._eye.receive(TOGETHER_S) if change.high else None
+        if follower is not None:
+            (self.lit.add if follower.high else self.lit.discard)(follower.pin)
+        together = follower is not None and follower.at_ns - change.at_ns < TOGETHER_S * 1e9
+        self._falls += self._is_pressed() or not together
 
     def _is_pressed(self) -> bool:
         return PRESSED_PIN in self.lit and SENT_PIN not in self.lit

@@ -55,7 +55,10 @@ def look(data: Path) -> dict[str, Any]:
     """What an outbox holds, read from a copy: the node is to find the files as the power cut left them."""
     copy = Path("/run/look")
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(data, copy)
+    copy.mkdir()
+    for path in data.glob("outbox.db*"):
+        if not path.name.endswith("-shm"):  # SQLite makes it anew
+            shutil.copy(path, copy)
     if not (copy / "outbox.db").exists():
         return {"check": "none", "waiting": [], "delivered": [], "aside": []}
     connection = sqlite3.connect(copy / "outbox.db")
