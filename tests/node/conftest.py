@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ from edge.demo.broker import BrokerUnavailable, locate_mosquitto
 from edge.demo.world import World
 from edge.parts import Inbox, Parts
 from edge.sd_notify import Notifier, Watchdog
+from edge.snapshot import read_snapshot
 from edge.teller import Teller
 from models.errors import FetchError
 from models.fetch import fetch
@@ -24,6 +28,7 @@ from models.manifest import load_manifest
 from sensors.lamps import LampPanel, Siren
 from sensors.simulator import Level, simulated_factory
 from sync.clock import SystemClock
+from sync.history import waiting
 from sync.outbox import Outbox
 from sync.uplink import Uplink
 from sync.wake import WakeListener
@@ -230,3 +235,81 @@ def until(running, condition, timeout_s=30.0, what="it"):
 @pytest.fixture(name="until")
 def until_fixture():
     return until
+
+
+def wait_for(condition, seconds=40.0, what="it"):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        threading.Event().wait(0.05)
+    return found
+
+
+class Whole:
+    """`tuquan run` on a bench's configuration, both processes, as people run it in the foreground."""
+
+    def __init__(self, bench, port, broker_lines=()):
+        self.config = bench.config_file
+        self.storage = bench.config.storage
+        text = self.config.read_text(encoding="utf-8")
+        old = f"port = {bench.config.broker[0].port}"
+        new = "\n".join([f"port = {port}", *broker_lines])
+        self.config.write_text(text.replace(old, new), encoding="utf-8")
+        bench.close()
+        self.start()
+
+    def start(self):
+        last = read_snapshot(self.storage.runtime_directory)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge.cli", "run", "--config", str(self.config)], stderr=subprocess.DEVNULL
+        )
+        self.until_connected(other_than=last.pid if last else 0)
+
+    def snapshot(self):
+        now = read_snapshot(self.storage.runtime_directory)
+        return now if now is not None and now.connected else None
+
+    def until_connected(self, *, other_than=0):
+        def there():
+            now = self.snapshot()
+            return now if now is not None and now.pid != other_than else None
+
+        return wait_for(there, what="a connected node")
+
+    def rows(self, kind):
+        return [row for row in waiting(self.storage.outbox.path, 1000) if row.topic.endswith(kind)]
+
+    def children(self):
+        """The processes of the node by what they run."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(
+            encoding="ascii"
+        )
+        found = {}
+        for pid in children.split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            found["vision" if b"vision" in words else "alarm"] = int(pid)
+        return found
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+@pytest.fixture
+def make_whole(bench):
+    """A function that runs the bench's node as two processes, with a broker on a port."""
+    running = []
+
+    def start(port, broker_lines=()):
+        running.append(Whole(bench, port, broker_lines))
+        return running[-1]
+
+    yield start
+    for node in running:
+        if node.process.poll() is None:
+            node.stop()
+
+
+@pytest.fixture(name="wait")
+def wait_fixture():
+    return wait_for

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from edge.demo.broker import Mosquitto
-from edge.snapshot import read_snapshot
-from sync.history import waiting
 
 pytestmark = pytest.mark.mosquitto
 
@@ -38,65 +33,9 @@ def broker(program, tmp_path):
         yield running
 
 
-def wait_for(condition, seconds=40.0, what="it"):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        threading.Event().wait(0.05)
-    return found
-
-
-class Whole:
-    """`tuquan run` on a bench's configuration, both processes, as people run it in the foreground."""
-
-    def __init__(self, bench, port):
-        self.config = bench.config_file
-        self.storage = bench.config.storage
-        text = self.config.read_text(encoding="utf-8")
-        old = f"port = {bench.config.broker[0].port}"
-        self.config.write_text(text.replace(old, f"port = {port}"), encoding="utf-8")
-        bench.close()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "edge.cli", "run", "--config", str(self.config)], stderr=subprocess.PIPE
-        )
-        self.until_connected()
-
-    def snapshot(self):
-        now = read_snapshot(self.storage.runtime_directory)
-        return now if now is not None and now.connected else None
-
-    def until_connected(self, *, other_than=0):
-        def there():
-            now = self.snapshot()
-            return now if now is not None and now.pid != other_than else None
-
-        return wait_for(there, what="a connected node")
-
-    def rows(self, kind):
-        return [row for row in waiting(self.storage.outbox.path, 1000) if row.topic.endswith(kind)]
-
-    def children(self):
-        """The processes of the node by what they run."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(
-            encoding="ascii"
-        )
-        found = {}
-        for pid in children.split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            found["vision" if b"vision" in words else "alarm"] = int(pid)
-        return found
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
-
-
 @pytest.fixture
-def whole(bench, broker):
-    running = Whole(bench, broker.port)
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+def whole(make_whole, broker):
+    return make_whole(broker.port)
 
 
 @pytest.fixture
@@ -130,13 +69,13 @@ def test_a_whole_node_does_what_it_is_told_and_says_so(whole, command):
     assert json.loads(as_json.stdout)["name"] == "false-alarm"
 
 
-def test_a_reload_restarts_both_processes_and_a_wrong_file_neither(whole, command):
+def test_a_reload_restarts_both_processes_and_a_wrong_file_neither(whole, command, wait):
     """In the foreground too: new processes with the new configuration; with a wrong one the old go on."""
     first, before = whole.snapshot(), whole.children()
     right = whole.config.read_text(encoding="utf-8")
     whole.config.write_text(right + "\n[[panic_button]]\npin = 99\n", encoding="utf-8")
 
-    wait_for(lambda: time.monotonic_ns() - first.at_ns > 11e9, what="a node that has settled")
+    wait(lambda: time.monotonic_ns() - first.at_ns > 11e9, what="a node that has settled")
     refused = command("reload", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["reason"]) == (1, "configuration")
     assert "panic_button" in refused.stdout
@@ -147,8 +86,12 @@ def test_a_reload_restarts_both_processes_and_a_wrong_file_neither(whole, comman
     assert done.returncode == 0, done.stdout
     second = whole.until_connected(other_than=first.pid)
     assert "new button" in {device.device for device in second.devices}
-    wait_for(lambda: set(whole.children().values()).isdisjoint(before.values()), what="a new vision process")
-    assert len(whole.children()) == 2
+
+    def both_are_new():
+        now = whole.children()
+        return set(now) == set(before) and set(now.values()).isdisjoint(before.values())
+
+    wait(both_are_new, what="a new vision process")
     assert whole.process.poll() is None
 
 
@@ -163,13 +106,12 @@ def test_a_node_that_is_away_is_no_answer(command, broker):
     assert "Traceback" not in gone.stderr
 
 
-def test_a_command_to_a_node_that_is_away_does_not_wait_for_it(bench, broker, command):
+def test_a_command_to_a_node_that_is_away_does_not_wait_for_it(make_whole, broker, command):
     """What was sent while the node was off is not done when it comes: neither kept nor obeyed."""
     assert command("test", "--timeout", "1").returncode == 3
-    running = Whole(bench, broker.port)
+    running = make_whole(broker.port)
     assert command("silence").returncode == 0
     assert running.rows("alert/panic") == []
-    running.stop()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from edge.audit import AUDIT_FILE, MAX_ROWS, Audit, Entry, entries
+from edge.audit import AUDIT_FILE, MAX_ROWS, Audit, Entry, Told, entries
 from edge.commands import PER_MINUTE
+from edge.events import AlertKind, IntrusionDetails, PictureBox
+from edge.messages import compose, to_message
 from edge.reloading import ReloadWatch
 from sensors.lamps import LampState
 from sensors.simulator import Level
@@ -19,6 +21,8 @@ from sync.cloudevent import utc_text
 from sync.command import Answer, Outcome, Reason
 from sync.message import MessageClass
 from sync.reports import Arrival
+from sync.wake import send_wake
+from sync.wire import encode
 
 REPLY = "tuquan/v1/phuong-thu/cho/answer/x"
 
@@ -247,6 +251,27 @@ def test_an_incident_of_a_former_run_can_be_withdrawn(make_bench, make_desk):
     again = make_desk(make_bench(first.folder))
     assert again.verdict("false-alarm", {"incident": one}) == (Outcome.ALREADY, Reason.CANCELLED)
     assert again.verdict("false-alarm", {"incident": two}) == DONE
+
+
+def test_an_intrusion_that_the_vision_process_told_can_be_withdrawn(desk, bench):
+    """What another process raised is known here: its Cancel has the same incident and the same sighting."""
+    box = PictureBox(top=0.1, left=0.2, bottom=0.6, right=0.3)
+    alert = compose(
+        AlertKind.INTRUSION,
+        bench.config.site,
+        component="camera",
+        device="gate-camera",
+        details=IntrusionDetails(label="person", score=0.9, box=box, count=2),
+    )
+    raised = to_message(alert, bench.config.site)
+    send_wake(bench.config.wake_socket, {"told": encode(Told.of_sighting(raised))})
+    send_wake(bench.config.wake_socket, {"told": {"kind": "panic"}})
+    bench.run(0.1)
+    assert desk.verdict("false-alarm", {"incident": str(alert.incident)}) == DONE
+    (cancel,) = bench.rows("intrusion")
+    assert (data(cancel)["msgType"], data(cancel)["incident"]) == ("Cancel", str(alert.incident))
+    assert data(cancel)["details"] == raised.data["details"]
+    assert cancel.cls is MessageClass.SECURITY
 
 
 @pytest.mark.parametrize(

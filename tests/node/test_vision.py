@@ -112,6 +112,8 @@ def test_a_person_in_three_looks_is_one_alert_with_box_and_count(eyes, video):
     seen = eyes(f"file:{video}", detector=ScriptedDetector([[PERSON, PERSON]], repeat=True))
     assert wait(lambda: not seen.thread.is_alive())
     (alert,) = seen.alerts()
+    (told,) = [entry["told"] for entry in seen.wake.drain() if "told" in entry]
+    assert (told["incident"], told["seen"]) == (alert["incident"], alert["details"])
     assert (alert["kind"], alert["device"]) == ("intrusion", "gate-camera")
     assert alert["details"]["count"] == 2
     assert alert["details"]["label"] == "person"
