@@ -188,7 +188,7 @@ def _open_second_path(
         brokers=uplink,
         fault_after_s=config.uplink.fault_after_s,
         emit=parts.inbox.put,
-        forget=lambda row_id, _key: uplink.receipted(row_id),
+        forget=uplink.receipted,
     )
     second.start()
     stack.callback(second.stop)

@@ -350,6 +350,39 @@ def test_nothing_betrays_a_covert_button(bench):
     assert "refused" in codes
 
 
+class Backup:
+    """A second path with a problem."""
+
+    problem = "The second path to localhost does not work: it answers 401."
+    woken = 0
+
+    def wake(self):
+        self.woken += 1
+
+
+def test_a_second_path_that_does_not_work_is_a_fault_before_it_is_needed(bench):
+    """It lights the fault lamp on a quiet day, and is woken by presses alone."""
+    backup = bench.agent.backup = Backup()
+    bench.inbox.put(LinkState(connected=True, broker="b:1", reason="", since_ns=0))
+    bench.run(3)
+    assert bench.lamps.lit == ("fault",)
+    (fault,) = bench.agent.status().faults
+    assert (fault.device, fault.code, fault.text) == ("intake", "second-path", backup.problem)
+    assert backup.woken == 0
+    bench.press()
+    assert backup.woken == 1
+
+
+def test_a_second_path_that_fails_does_not_betray_a_covert_button(bench):
+    """While a covert press is on its way, its trouble is told and not shown."""
+    bench.inbox.put(LinkState(connected=True, broker="b:1", reason="", since_ns=0))
+    bench.press(pin=23)
+    bench.agent.backup = Backup()
+    bench.run(10)
+    assert bench.lamps.lit == ()
+    assert "second-path" in {fault.code for fault in bench.agent.status().faults}
+
+
 def test_a_line_that_breaks_again_and_again_is_a_fault(bench):
     """Each outage is short, yet five in five minutes are told as an unstable connection."""
     for _ in range(5):

@@ -76,6 +76,14 @@ class Commune:
         command = [sys.executable, "-m", "edge.cli", *words, "--config", str(self.world.run / "station.toml")]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
+    def doctor(self):
+        """What `tuquan doctor` says of the second path: words, and what to do."""
+        command = [sys.executable, "-m", "edge.cli", "doctor", "--json", "--lang", "en"]
+        command += ["--config", str(self.world.node.config)]
+        said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stdout
+        (line,) = [line for line in said.splitlines() if "Second path" in line]
+        return line
+
     def press(self, timeout_s):
         """Press, and wait for the lamp that says that the station has it; seconds that it took."""
         press = self.world.finger.press()
@@ -112,7 +120,10 @@ def test_with_no_broker_a_press_is_received_by_https(world, tmp_path):
     assert row.path is Way.HTTPS
     wait_until(lambda: "down" in faults(world), "The fault", timeout_s=30)
     world.node.wait_empty()
+    assert "[intake]" not in commune.doctor()
     world.node.stop()
+    (tmp_path / "token").write_text("another\n")
+    assert "[intake]" in commune.doctor()
     assert world.verdict().good
 
 
