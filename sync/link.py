@@ -263,6 +263,7 @@ class Link:
 
     def disconnect(self) -> None:
         """Take leave: the broker will not publish the will."""
+        self.stream.part()
         self._client.disconnect()
         self.stream.flush()
 

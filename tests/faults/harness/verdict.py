@@ -31,10 +31,12 @@ class Limits:
 
     Attributes:
         late_s: how long after the press the node may date it: more only where the disk is made to stand.
+        unmarked_s: how late it may come unmarked: 10 s old when it is sent, and unanswered for ack_timeout_s.
         patience_s: how long the lamp has to shine to have answered a press that changed nothing in it.
     """
 
     late_s: float = 1.0
+    unmarked_s: float = 16.0
     patience_s: float = 1.0
 
 
@@ -203,7 +205,7 @@ def _judge_times(verdict, ledger, matched, limits):
                 f"{_named(ledger, number)} is dated {off_ns / 1e9:.3f} s off, by a clock called synced."
             )
         waited_ns = row.received_ns - row.happened_ns
-        if waited_ns > 12 * SECOND_NS and not row.delayed:
+        if waited_ns > limits.unmarked_s * SECOND_NS and not row.delayed:
             unmarked += 1
             verdict.blame(f"{_named(ledger, number)} came {waited_ns / 1e9:.1f} s late and does not say so.")
     verdict.say("dated off by at most", f"{worst_ns / 1e6:.0f} ms")

@@ -11,11 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MODULES = (
-    "bytes",
-    "kills",
-    "machines",
-)
+MODULES = ("bytes", "kills", "machines", "network")
 
 
 @dataclass(frozen=True, slots=True)
