@@ -45,6 +45,7 @@ class _Flight:
     what: str
     bytes: int
     sent_s: float
+    end: int
 
 
 class Courier:
@@ -161,7 +162,7 @@ class Courier:
         return True
 
     def _fly(self, mid: int, load: Row | Parcel | None, what: str, payload: bytes) -> None:
-        self._flights[mid] = _Flight(load, what, len(payload), self.now_s())
+        self._flights[mid] = _Flight(load, what, len(payload), self.now_s(), self._link.stream.said_bytes)
         self._flying_bytes += len(payload)
 
     def settle(self) -> None:
@@ -200,19 +201,24 @@ class Courier:
         """Look whether answers keep coming.
 
         Raises:
-            LinkError: the oldest message has waited for `ack_timeout_s` and so long nothing has moved on the
-                line, in either direction. A slow line that still moves is left alone.
+            LinkError: the oldest message has waited for `ack_timeout_s`, and for so long nothing was heard
+                and no more of it has arrived. A slow line that still moves is left alone; what was written
+                after it is no sign of life, however much it is.
         """
         now_s = self.now_s()
         if now_s < self._check_s:
             return
         self._check_s = now_s + min(0.25, self._settings.ack_timeout_s / 8)
+        oldest = min(self._flights.values(), key=_sent_s, default=None)
+        if oldest is None:
+            self._mark, self._moved_s = (0, 0), now_s
+            return
         stream = self._link.stream
-        mark = (stream.heard_bytes, stream.unanswered_bytes())
-        if mark != self._mark or not self._flights:
+        arrived = min(oldest.end, stream.said_bytes - stream.unanswered_bytes())
+        mark = (max(self._mark[0], stream.heard_bytes), max(self._mark[1], arrived))
+        if mark != self._mark:
             self._mark, self._moved_s = mark, now_s
-        oldest_s = min((flight.sent_s for flight in self._flights.values()), default=now_s)
-        if now_s - max(oldest_s, self._moved_s) >= self._settings.ack_timeout_s:
+        if now_s - max(oldest.sent_s, self._moved_s) >= self._settings.ack_timeout_s:
             raise LinkError(f"no answer for {self._settings.ack_timeout_s:g} s")
 
     def due_in_s(self) -> float:
@@ -287,6 +293,10 @@ class Courier:
             return
         bulk.proved(parcel, self.now_s())
         self._parcels.append(parcel)
+
+
+def _sent_s(flight: _Flight) -> float:
+    return flight.sent_s
 
 
 def _why(code: int, topic: str) -> str:

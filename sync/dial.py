@@ -35,8 +35,8 @@ _POKES: Final = 64  # there is rarely more than one
 _HELD_BYTES: Final = 262144  # past this, paho keeps further packets itself
 _LINGER: Final = struct.pack("ii", 0, 0)
 _DROP: Final = struct.pack("ii", 1, 0)
-"""Once closed, also by the death of the process, nothing more is sent (socket(7)). Else the kernel goes on for
-minutes, and a press that was written before a cut arrives after it and does not say that it is late."""
+"""Once closed, also by the death of the process, nothing more is sent (socket(7)). Else the kernel goes on
+for minutes, and a press that was written before a cut arrives after it and does not say that it is late."""
 _REASONS: Final = {
     errno.ECONNREFUSED: "connection refused: nothing listens there",
     errno.ECONNRESET: "connection reset by the other end",
@@ -156,6 +156,7 @@ class Stream:
     Attributes:
         error: why the connection ended, without a full stop; "" while it stands.
         heard_bytes: how many bytes have arrived so far.
+        said_bytes: how many bytes were given to `send` so far.
     """
 
     def __init__(self, sock: socket.socket, host: str) -> None:
@@ -166,6 +167,7 @@ class Stream:
         self._room = memoryview(bytearray(_READ_BYTES))  # kept: making it anew costs more than the reading
         self.error = ""
         self.heard_bytes = 0
+        self.said_bytes = 0
 
     @property
     def waiting(self) -> bool:
@@ -202,6 +204,7 @@ class Stream:
         if len(self._out) > _HELD_BYTES:
             raise BlockingIOError(errno.EAGAIN, "the connection is slow")
         self._out += buffer
+        self.said_bytes += len(buffer)
         return len(buffer)
 
     def flush(self) -> None:

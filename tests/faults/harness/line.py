@@ -1,7 +1,8 @@
 """A line of the node's own: a network namespace, a pair of virtual cables, and a filter that eats packets.
 
-Needs root, iproute2 and nftables. The filter lives in the namespace: this machine's own rules are not touched.
-Over a line that is not this machine's loopback a node speaks TLS only, so there is an authority for a day.
+Needs root, iproute2 and nftables. The filter lives in the namespace: this machine's own rules are not
+touched. Over a line that is not this machine's loopback a node speaks TLS only, so there is an authority for
+a day.
 """
 
 from __future__ import annotations

@@ -45,8 +45,9 @@ class StrangeBroker(_Server):
 
     Args:
         port: where.
-        manners: "mute" (reads, never answers), "hang-up" (closes after CONNECT), "welcome-and-leave" (CONNACK,
-            then DISCONNECT), "babble" (answers with no MQTT at all), "no-puback" (CONNACK, and then silence).
+        manners: "mute" (reads, never answers), "hang-up" (closes after CONNECT), "welcome-and-leave"
+            (CONNACK, then DISCONNECT), "babble" (answers with no MQTT at all), "no-puback" (CONNACK, and then
+            silence).
 
     Attributes:
         guests: how many connections it had.

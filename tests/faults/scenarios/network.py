@@ -1,4 +1,4 @@
-"""The line fails: cut, half-open, flapping, lossy, slow; names and brokers that do not answer as they should."""
+"""The line fails: cut, half-open, flapping, lossy, slow; names and brokers answer badly, or not at all."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def line_cut(seed, amount, say=None):
 
 @scenario("line-half-open", "cuts", short=1, long=60, needs=line.missing)
 def line_half_open(seed, amount, say=None):
-    """Packets are swallowed while the connection stands: the node has to notice by itself, and says nothing."""
+    """Packets are swallowed while the connection stands: the node has to notice by itself."""
     with World("line-half-open", seed, say=say) as world:
         way, _ = _online(world)
         world.node.start()
@@ -146,7 +146,7 @@ MANNERS = ("mute", "hang-up", "welcome-and-leave", "babble", "no-puback")
 
 @scenario("broker-strange", "rounds", short=1, long=40)
 def broker_strange(seed, amount, say=None):
-    """A broker that never answers, hangs up after CONNECT, leaves after its welcome, babbles, or never acknowledges."""
+    """A broker is mute, hangs up after CONNECT, leaves after its welcome, babbles, or never acknowledges."""
     with World("broker-strange", seed, say=say) as world:
         broker = world.broker()
         world.commune([local(broker.port)])
@@ -223,7 +223,7 @@ def names_failing(seed, amount, say=None):
 
 @scenario("packet-limit", "presses", short=4, long=200, needs=line.missing)
 def packet_limit(seed, amount, say=None):
-    """Large packets vanish on the way, and a broker takes small ones only: a press is not held up by others."""
+    """Large packets vanish on the way, or the broker refuses them: no press is held up by others."""
     with World("packet-limit", seed, say=say) as world:
         way, _ = _online(world, lines=("max_packet_size 2500",))
         world.node.start()
@@ -244,5 +244,3 @@ def packet_limit(seed, amount, say=None):
         verdict.say("slowest press received after", f"{slowest_s:.2f} s")
         verdict.demand(slowest_s < 2.0, "Rows that are too large for the broker held a press up.")
         return verdict
-
-

@@ -60,6 +60,62 @@ def test_connection_has_no_delay_and_never_blocks(dialler, scripted):
     stream.close()
 
 
+def heard(sock):
+    """All that arrives until the end, and how that end was."""
+    sock.settimeout(5.0)
+    data = b""
+    try:
+        while part := sock.recv(65536):
+            data += part
+    except ConnectionResetError:
+        return data, "reset"
+    return data, "closed"
+
+
+@pytest.fixture
+def pair(dialler):
+    """A dialled connection and its other end, which has not read anything yet."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream = dialler.dial(plain(server.getsockname()[1]), time.monotonic() + 2)
+        other, _ = server.accept()
+    with other:
+        yield stream, other
+        stream.close()
+
+
+def test_what_a_dead_line_still_holds_is_dropped_when_it_is_given_up(pair):
+    """Else the kernel would deliver it whenever the line comes back, as if it were fresh."""
+    stream, other = pair
+    stream.send(b"x" * 8_000_000)
+    stream.flush()
+    assert stream.unanswered_bytes() > 1_000_000
+    stream.close()
+    data, end = heard(other)
+    assert end == "reset"
+    assert len(data) < 8_000_000
+
+
+def test_goodbye_after_everything_has_arrived_does_arrive(pair):
+    """An orderly end is no reset, and its last bytes are heard."""
+    stream, other = pair
+    stream.part()
+    stream.send(b"goodbye")
+    stream.flush()
+    stream.close()
+    assert heard(other) == (b"goodbye", "closed")
+
+
+def test_goodbye_to_a_line_that_holds_something_is_no_reason_to_deliver_it_late(pair):
+    """Whoever takes leave of a dead line gives up what is in it."""
+    stream, other = pair
+    stream.send(b"x" * 8_000_000)
+    stream.flush()
+    stream.part()
+    stream.close()
+    assert heard(other)[1] == "reset"
+
+
 def test_names_are_looked_up_and_all_their_addresses_tried(dialler, scripted):
     """A name with two addresses (localhost: ::1, 127.0.0.1) leads to the one that listens."""
     dialler.dial(plain(scripted().port, "localhost"), time.monotonic() + 2).close()
