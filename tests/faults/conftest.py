@@ -1,6 +1,13 @@
-"""How a scenario runs as a test: no longer than it takes, from a seed that is always the same."""
+"""How a scenario runs as a test: no longer than it takes, from a seed that is always the same.
+
+Most of a scenario is waiting. Those that measure nothing run a few at a time: the first test that needs one
+starts all that were selected.
+"""
 
 from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 
@@ -10,6 +17,7 @@ from tests.faults.harness.world import stderr
 from tests.faults.scenarios import load
 
 SEED = 20261
+AT_A_TIME = 3
 
 
 @pytest.fixture(scope="session")
@@ -20,16 +28,53 @@ def program():
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def kept(program):
-    """A function that runs a scenario by its name, and fails with the verdict when a promise was broken."""
+class Runs:
+    """The scenarios that run, or have run."""
 
-    def run(name):
-        scenario = load()[name]
-        if reason := scenario.needs():
+    def __init__(self, items):
+        self._items = items
+        self._pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="scenario")
+        self._futures: dict[str, Future[Any]] = {}
+
+    def verdict(self, name):
+        """What came of a scenario."""
+        scenarios = load()
+        if scenarios[name].alone:
+            wait(self._futures.values())
+            return _run(scenarios[name])
+        if name not in self._futures:
+            for mark in (mark for item in self._items for mark in item.iter_markers("fault")):
+                chosen = scenarios[mark.args[0]]
+                if not chosen.alone and not chosen.needs():
+                    self._futures[chosen.name] = self._pool.submit(_run, chosen)
+        return self._futures[name].result()
+
+    def close(self):
+        """End the pool."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _run(scenario):
+    return scenario.run(SEED, scenario.short, stderr)
+
+
+@pytest.fixture(scope="session")
+def runs(request, program):
+    made = Runs(request.session.items)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kept(runs, request):
+    """A function that fails with the verdict when the test's scenario broke a promise."""
+
+    def check():
+        (name,) = request.node.get_closest_marker("fault").args
+        if reason := load()[name].needs():
             pytest.skip(f"SCENARIO {name} WAS NOT TRIED: {reason}")
-        verdict = scenario.run(SEED, scenario.short, stderr)
+        verdict = runs.verdict(name)
         print(verdict.table())
         assert verdict.good, f"\n{verdict.table()}"
 
-    return run
+    return check

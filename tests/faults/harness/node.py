@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import time
 
 from edge.snapshot import read_snapshot
 from sync.wire import encode
 from tests.faults.harness.ledger import now_ns
 from tests.faults.harness.parts import HarnessError, wait_until
 from tests.faults.harness.process import Process
+
+COUNT_NS = 700_000_000
+"""The snapshot's count of rows may be half a second older than the snapshot."""
 
 COMMUNE, NAME = "phuong-thu", "nut-thu"
 BASE = f"tuquan/v1/{COMMUNE}/{NAME}"
@@ -129,8 +133,15 @@ class Node:
         return None if found is None else sum(encode(found.outbox).values())
 
     def wait_empty(self, timeout_s=60.0):
-        """Wait until its outbox is empty."""
-        wait_until(lambda: self.waiting() == 0, "An empty outbox", timeout_s=timeout_s, every_s=0.05)
+        """Wait until its outbox is empty, by a count that was made after this was asked."""
+        asked_ns = time.monotonic_ns()
+
+        def is_empty():
+            now = self.snapshot()
+            fresh = now is not None and now.at_ns - asked_ns > COUNT_NS
+            return fresh and not now.held and not sum(encode(now.outbox).values())
+
+        wait_until(is_empty, "An empty outbox", timeout_s=timeout_s, every_s=0.05)
 
     def wait_online(self, *, online=True, timeout_s=30.0):
         """Wait until it has a broker, or has none."""

@@ -24,6 +24,7 @@ class Scenario:
         short: how much the tests run.
         long: how much the long form runs.
         run: the scenario itself.
+        alone: whether it measures, and nothing else may run beside it.
         needs: says why it cannot run here, or nothing.
     """
 
@@ -33,6 +34,7 @@ class Scenario:
     long: int
     run: Callable[..., Any]
     needs: Callable[[], str]
+    alone: bool
 
     @property
     def summary(self):
@@ -43,11 +45,11 @@ class Scenario:
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(name, counts, *, short, long, needs=lambda: ""):
+def scenario(name, counts, *, short, long, needs=lambda: "", alone=False):
     """Register a scenario under its name."""
 
     def register(run):
-        SCENARIOS[name] = Scenario(name, counts, short, long, run, needs)
+        SCENARIOS[name] = Scenario(name, counts, short, long, run, needs, alone)
         return run
 
     return register
