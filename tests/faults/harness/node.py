@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import asdict
 
 from edge.snapshot import read_snapshot
-from sync.wire import encode
 from tests.faults.harness.ledger import now_ns
 from tests.faults.harness.parts import HarnessError, wait_until
 from tests.faults.harness.process import Process
@@ -130,7 +130,7 @@ class Node:
     def waiting(self):
         """How many messages wait in it, in memory or on the disk; None while it did not say."""
         found = self.snapshot()
-        return None if found is None else sum(encode(found.outbox).values())
+        return None if found is None else sum(asdict(found.outbox).values())
 
     def wait_empty(self, timeout_s=60.0):
         """Wait until its outbox is empty, by a count that was made after this was asked."""
@@ -139,7 +139,7 @@ class Node:
         def is_empty():
             now = self.snapshot()
             fresh = now is not None and now.at_ns - asked_ns > COUNT_NS
-            return fresh and not now.held and not sum(encode(now.outbox).values())
+            return fresh and not now.held and not sum(asdict(now.outbox).values())
 
         wait_until(is_empty, "An empty outbox", timeout_s=timeout_s, every_s=0.05)
 
