@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-MODULES = ("bytes", "kills", "machines", "network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,6 @@ def scenario(name, counts, *, short, long, needs=lambda: "", alone=False):
 
 def load():
     """All scenarios."""
-    for module in MODULES:
-        importlib.import_module(f"tests.faults.scenarios.{module}")
+    for module in sorted(Path(__file__).parent.glob("[!_]*.py")):
+        importlib.import_module(f"tests.faults.scenarios.{module.stem}")
     return SCENARIOS
