@@ -18,7 +18,7 @@ from uuid import UUID
 from edge.account import Account
 from edge.commands import Commands
 from edge.events import Fault, NodeState, NodeStatus, Status
-from edge.faults import SECOND_NS, LinkWatch, storage_problem, unproved
+from edge.faults import SECOND_NS, UNPROVED, LinkWatch, storage_problem, unproved
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
 from edge.orders import Orders
@@ -44,7 +44,7 @@ RETRY_S = 30
 UPLINK_STALLED_S = 60
 """Longer than any of the uplink's own time-outs: after this its thread is stuck, and only a restart helps."""
 
-_ABOUT_A_PRESS = ("refused", "unproved", "second-path")
+_ABOUT_A_PRESS = ("refused", UNPROVED, "second-path")
 _BURST = 1000
 
 
@@ -143,7 +143,10 @@ class Agent:
 
     def _on_reading(self, reading: Reading) -> None:
         self._heard.add(reading.device)
-        for change in self._incidents.on_reading(reading):
+        changes = self._incidents.on_reading(reading)
+        if changes and reading.source is Source.POWER_INPUT:
+            self._judge_faults(self._clock_ns())  # perhaps the last word: before any write
+        for change in changes:
             self._tell(change)
         if reading.state is State.WARMING_UP:
             self._warming.add(reading.device)
@@ -233,13 +236,20 @@ class Agent:
         for change in self._incidents.tick(now_ns):
             self._tell(change)
         self._open_file.keep(self._incidents.open())
-        self._faults = tuple(self._find_faults(now_ns))
-        self._parts.lamps.fault(any(self._may_light(fault) for fault in self._faults))
+        self._judge_faults(now_ns)
         self._show()
-        self._publish_status()
         self._account.write_snapshot(self._progress.lamp(now_ns), self._link.link, self._faults, self._vision)
         if now_ns - self.uplink.alive_ns < UPLINK_STALLED_S * SECOND_NS:
             self._parts.watchdog.feed()
+
+    def _judge_faults(self, now_ns: int) -> None:
+        """Find what is wrong; light it, let it be heard where a press is concerned, and publish it."""
+        self._faults = tuple(self._find_faults(now_ns))
+        shown = [fault for fault in self._faults if self._may_light(fault)]
+        self._parts.lamps.fault(bool(shown))
+        unproved = any(fault.code == UNPROVED for fault in shown)
+        self._parts.siren.complain(unproved and not self._parts.lamps.settings.covert)
+        self._publish_status()
 
     def _is_normal(self, sensor: Sensor) -> bool:
         """Whether a device has said so; only a button says nothing at its start."""

@@ -28,8 +28,10 @@ from edge.sd_notify import Notifier, Watchdog
 from edge.teller import Teller
 from sensors.button import PanicButton
 from sensors.errors import SensorsError
-from sensors.lamps import LampPanel, LampSettings, Siren, SirenSettings
+from sensors.lamps import LampPanel, LampSettings
+from sensors.power import PowerInput
 from sensors.readings import Emit, Source
+from sensors.siren import Siren, SirenSettings
 from sensors.smoke import SmokeDetector, SmokeSensor
 from sensors.tamper import TamperLoop
 from sync.clock import SystemClock
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LAMPS = ("pressed", "sent", "received", "seen", "fault", "rgb")
-_REOPENED = frozenset({Source.PANIC_BUTTON, Source.SMOKE_DETECTOR})
+_REOPENED = frozenset({Source.PANIC_BUTTON, Source.SMOKE_DETECTOR, Source.POWER_INPUT})
 """Pins that are tried again; gpiozero's SPI is not to be opened and closed over and over."""
 
 
@@ -268,7 +270,7 @@ def pin_factory(config: NodeConfig, stack: contextlib.ExitStack, *, simulator: b
     return None
 
 
-Device = PanicButton | SmokeDetector | SmokeSensor | TamperLoop
+Device = PanicButton | SmokeDetector | SmokeSensor | TamperLoop | PowerInput
 
 
 def device_openers(config: NodeConfig) -> Iterator[tuple[Source, str, Callable[..., Device]]]:
@@ -281,6 +283,8 @@ def device_openers(config: NodeConfig) -> Iterator[tuple[Source, str, Callable[.
         yield Source.SMOKE_SENSOR, sensor.name, partial(SmokeSensor, sensor)
     for loop in config.tamper_loop:
         yield Source.TAMPER_LOOP, loop.name, partial(TamperLoop, loop)
+    for power in config.power_input:
+        yield Source.POWER_INPUT, power.name, partial(PowerInput, power)
 
 
 def _open_sensors(

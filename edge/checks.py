@@ -155,7 +155,7 @@ def _channels(config: NodeConfig, bad: AbstractSet[str]) -> Iterator[ConfigProbl
 
 def _devices(config: NodeConfig) -> Iterator[tuple[str, str]]:
     """The path and the value of every device's name."""
-    for section in ("panic_button", "smoke_detector", "smoke_sensor", "tamper_loop"):
+    for section in ("panic_button", "smoke_detector", "smoke_sensor", "tamper_loop", "power_input"):
         for index, entry in enumerate(getattr(config, section)):
             yield f"{section}[{index}].name", entry.name
     yield "camera.name", config.camera.name

@@ -22,7 +22,9 @@ from edge.tomlfile import parse
 from models.settings import DetectorSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
-from sensors.lamps import LampSettings, SirenSettings
+from sensors.lamps import LampSettings
+from sensors.power import PowerInputSettings
+from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
 from sync.outbox import OutboxSettings
@@ -249,6 +251,12 @@ class NodeConfig:
     )
     tamper_loop: tuple[TamperLoopSettings, ...] = field(
         default=(), metadata={"help": "Supervised loops through the enclosure and along cables."}
+    )
+    power_input: tuple[PowerInputSettings, ...] = field(
+        default=(),
+        metadata={
+            "help": "Whether the mains is there, from a UPS board; a node's last word may be that it went."
+        },
     )
     lamps: LampSettings = field(
         default_factory=LampSettings, metadata={"help": "The lamps that show how far a press has come."}

@@ -13,16 +13,16 @@ import pwd
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from edge.clockstate import look_at_clock
 from edge.config import NodeConfig, client_id
+from edge.confirmed import look_at_receipts
 from edge.events import Language
+from edge.findings import Finding, Level, Patient
 from edge.health import disk_free_mb, temperature_c, throttled
 from edge.snapshot import Snapshot, read_snapshot
-from edge.words import Phrase, component_phrase, phrase, show_time
+from edge.words import Phrase, component_phrase, phrase, show_time, state_phrase
 from models.errors import ModelsError
 from models.manifest import load_manifest
 from models.report import FileState, describe
@@ -39,31 +39,6 @@ HOT_C = 80.0
 _CONNECT_S = 8.0
 
 
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: How bad it is.
-        area: What was looked at, in Vietnamese and English.
-        text: What was found; a sentence, or a figure.
-        remedy: What to do; empty where nothing has to be done.
-    """
-
-    level: Level
-    area: Phrase
-    text: str
-    remedy: str = ""
-
-
 _NODE: Phrase = ("Thiết bị", "Node")
 _STORAGE: Phrase = ("Lưu trữ", "Storage")
 _CAMERA: Phrase = ("Camera", "Camera")
@@ -75,30 +50,12 @@ _SECRETS: Phrase = ("Quyền tệp", "Permissions")
 _MACHINE: Phrase = ("Máy", "Machine")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
-    """What is examined.
-
-    Attributes:
-        config: Its configuration.
-        now: What the running node says of itself; None when it does not run.
-        language: In which language to speak.
-    """
-
-    config: NodeConfig
-    now: Snapshot | None
-    language: Language
-
-    def say(self, vietnamese: str, english: str) -> str:
-        """One of two sentences."""
-        return vietnamese if self.language is Language.VI else english
-
-
 def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
     """Everything that can be looked at on this node, one finding after another; a broker may take seconds."""
     patient = Patient(config=config, now=_fresh(config.storage.runtime_directory), language=language)
-    lines = (_brokers, _second_path)
-    for check in (_node, _devices, _camera, _model, _storage, _secrets, _clock, *lines, _machine):
+    node = (_node, _devices, _camera, _model, _storage, _secrets, _clock)
+    lines = (_brokers, look_at_receipts, _second_path)
+    for check in (*node, *lines, _machine):
         yield from check(patient)
 
 
@@ -128,38 +85,12 @@ def _node(patient: Patient) -> Iterator[Finding]:
             component_phrase(fault.component, Language.EN),
         )
         text = f"{fault.device}: {fault.text or fault.code}"
-        yield Finding(level=Level.BAD, area=area, text=text, remedy=_remedy(patient, fault.component))
-
-
-def _remedy(patient: Patient, component: str) -> str:
-    """What to do about a part that does not work, in the words of the guides."""
-    match component:
-        case "uplink":
-            return patient.say(
-                "Kiểm tra bộ định tuyến, SIM và địa chỉ máy chủ; rồi hỏi người quản lý máy chủ của xã.",
-                "Check the router, the SIM and the broker's address; then ask who keeps the broker.",
-            )
-        case "storage":
-            return patient.say(
-                "Giải phóng thẻ nhớ hoặc thay thẻ mới.",
-                "Make room on the card, or replace it.",
-            )
-        case Source.CAMERA | "vision" | "detector":
-            return patient.say(
-                "Kiểm tra cáp camera, rồi: sudo systemctl restart tuquan-vision",
-                "Check the camera's cable, then: sudo systemctl restart tuquan-vision",
-            )
-        case "clock":
-            return "sudo timedatectl set-ntp true"
-        case "gpio":
-            return patient.say(
-                "Xóa pin_factory trong tệp cấu hình.", "Take pin_factory out of the configuration."
-            )
-        case _:
-            return patient.say(
-                "Kiểm tra dây và nguồn của bộ phận này theo docs/vi/phan-cung.md.",
-                "Check this part's wires and power as hardware.md shows.",
-            )
+        yield Finding(
+            level=Level.BAD,
+            area=area,
+            text=text,
+            remedy=patient.remedy(fault.component, fault.code),
+        )
 
 
 def _devices(patient: Patient) -> Iterator[Finding]:
@@ -172,8 +103,8 @@ def _devices(patient: Patient) -> Iterator[Finding]:
             component_phrase(entry.component, Language.VI),
             component_phrase(entry.component, Language.EN),
         )
-        text = f"{entry.device}: {phrase(entry.state, patient.language)}"
-        remedy = _remedy(patient, entry.component) if level is Level.BAD else ""
+        text = f"{entry.device}: {state_phrase(entry.component, entry.state, patient.language)}"
+        remedy = patient.remedy(entry.component) if level is Level.BAD else ""
         yield Finding(level=level, area=area, text=text, remedy=remedy)
 
 
@@ -188,7 +119,7 @@ def _try_devices(patient: Patient) -> Iterator[Finding]:
             try:
                 stack.callback(opener(lambda _: None, pin_factory=factory).close)
             except SensorsError as error:
-                yield Finding(level=Level.BAD, area=area, text=str(error), remedy=_remedy(patient, source))
+                yield Finding(level=Level.BAD, area=area, text=str(error), remedy=patient.remedy(source))
             else:
                 opens = patient.say("mở được", "it opens")
                 yield Finding(level=Level.GOOD, area=area, text=f"{name}: {opens}")
@@ -202,7 +133,7 @@ def _camera(patient: Patient) -> Iterator[Finding]:
     elif now is not None and now.vision is not None:
         seen = f"{settings.name}: {now.vision.frames_per_second:g} fps"
         good = now.vision.camera == State.NORMAL
-        remedy = "" if good else _remedy(patient, Source.CAMERA)
+        remedy = "" if good else patient.remedy(Source.CAMERA)
         yield Finding(level=Level.GOOD if good else Level.BAD, area=_CAMERA, text=seen, remedy=remedy)
     else:
         yield _try_camera(patient)
@@ -219,7 +150,7 @@ def _try_camera(patient: Patient) -> Finding:
         finally:
             camera.close()
     except CameraError as error:
-        remedy = _remedy(patient, Source.CAMERA)
+        remedy = patient.remedy(Source.CAMERA)
         return Finding(level=Level.BAD, area=_CAMERA, text=str(error), remedy=remedy)
     height, width = frame.image.shape[:2]
     return Finding(level=Level.GOOD, area=_CAMERA, text=f"{settings.name}: {width}x{height}")
@@ -348,7 +279,7 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
             if problem
             else patient.say(f"{broker.name}: đã kết nối.", f"{broker.name}: it lets us in.")
         )
-        remedy = _remedy(patient, "uplink") if problem else ""
+        remedy = patient.remedy("uplink") if problem else ""
         yield Finding(level=Level.BAD if problem else Level.GOOD, area=_BROKER, text=text, remedy=remedy)
 
 

@@ -17,6 +17,8 @@ from sync.records import OutboxStats
 from sync.reports import LinkState
 
 SECOND_NS = 1_000_000_000
+UNPROVED = "unproved"
+"""The code of the fault that a press is not confirmed."""
 GRACE_S = 15
 """A line that is down for less is not worth a lamp."""
 UNSTABLE_LOSSES = 5
@@ -75,7 +77,7 @@ def unproved(state: LampState) -> Fault:
     text = "A press is stored, but was not sent: no broker has taken it."
     if state is LampState.SENT:
         text = "A press was sent, but the station has not confirmed that it has it."
-    return Fault(component="uplink", device="uplink", code="unproved", text=text)
+    return Fault(component="uplink", device="uplink", code=UNPROVED, text=text)
 
 
 def storage_problem(directory: Path, stats: OutboxStats) -> str:

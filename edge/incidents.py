@@ -71,6 +71,8 @@ _MEANING: dict[tuple[Source, State], tuple[AlertKind, str]] = {
     (Source.TAMPER_LOOP, State.SHORT): (AlertKind.LINE_FAULT, "short"),
     (Source.TAMPER_LOOP, State.FAULT): (AlertKind.DEVICE_FAULT, "fault"),
     (Source.CAMERA, State.LOST): (AlertKind.DEVICE_FAULT, "lost"),
+    (Source.POWER_INPUT, State.LOST): (AlertKind.DEVICE_FAULT, "mains-lost"),
+    (Source.POWER_INPUT, State.FAULT): (AlertKind.DEVICE_FAULT, "fault"),
 }
 
 _Key = tuple[str, str, AlertKind, str]

@@ -12,8 +12,9 @@ from typing import Protocol
 from edge.events import Fault
 from edge.sd_notify import Watchdog
 from edge.teller import Teller
-from sensors.lamps import LampPanel, Siren
+from sensors.lamps import LampPanel
 from sensors.readings import Reading, Source, State
+from sensors.siren import Siren
 from sync.clock import Clock
 from sync.message import Row
 from sync.outbox import Outbox

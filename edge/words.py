@@ -130,6 +130,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Source.SMOKE_SENSOR: ("Cảm biến khói", "Smoke sensor"),
         Source.TAMPER_LOOP: ("Mạch chống phá hoại", "Tamper loop"),
         Source.CAMERA: ("Camera", "Camera"),
+        Source.POWER_INPUT: ("Điện lưới", "Mains"),
     },
     State: {
         State.NORMAL: ("Bình thường", "Normal"),
@@ -180,6 +181,8 @@ _PARTS: Final[dict[str, Phrase]] = {
     "node": ("Thiết bị", "Node"),
 }
 """The parts of a node that are no sensors."""
+
+_MAINS_LOST: Final[Phrase] = ("Mất điện lưới, đang chạy bằng nguồn dự phòng", "Mains lost, on reserve power")
 
 _LABELS: Final[dict[str, Phrase]] = {
     "person": ("người", "person"),
@@ -239,7 +242,15 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
             f"{details.missing} missing, numbers {numbers}",
         )
         return _pick(words, language)
-    return details.text if isinstance(details, DeviceFaultDetails) else ""
+    if isinstance(details, DeviceFaultDetails):
+        return _pick(_MAINS_LOST, language) if details.code == "mains-lost" else details.text
+    return ""
+
+
+def state_phrase(component: str, state: State, language: Language = Language.VI) -> str:
+    """What a state of a kind of device is called."""
+    mains = component == Source.POWER_INPUT and state is State.LOST
+    return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
 def headline(

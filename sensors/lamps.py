@@ -1,4 +1,4 @@
-"""What the person at the node sees and hears: the lamps and the siren.
+"""What the person at the node sees: the lamps. What they hear is `sensors.siren`.
 
 A lamp tells how far a press has come. With single LEDs the row fills up, so that their number says it to
 anyone, whatever colours they see:
@@ -26,13 +26,12 @@ from typing import Any
 import gpiozero
 
 from sensors.pins import FIRST_PIN, LAST_PIN, opening
+from sensors.rhythm import is_on
 
 Colour = tuple[float, float, float]
 
 TEST_S = 3.0
 """How long a lamp test lights everything."""
-CHIRP_S = 0.5
-"""How long a siren test sounds."""
 
 RGB_PINS = 3
 
@@ -116,45 +115,6 @@ class LampSettings:
         """Yield what is wrong across the fields: the field's name and a sentence with what would be right."""
         if len(self.rgb) not in (0, RGB_PINS):
             yield "rgb", f"An RGB LED has three pins (red, green, blue), but {len(self.rgb)} are given."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SirenSettings:
-    """The siren, or a buzzer: switched on and off by one pin, through a relay or a transistor."""
-
-    pin: int | None = field(
-        default=None,
-        metadata={
-            "help": "The GPIO pin that switches the siren (16 in the wiring diagram); none: no siren.",
-            "min": FIRST_PIN,
-            "max": LAST_PIN,
-            "pin": "out",
-            "example": "16",
-        },
-    )
-    max_s: float = field(
-        default=180.0,
-        metadata={
-            "help": "The siren falls silent by itself after this.",
-            "unit": "s",
-            "min": 1.0,
-            "max": 1800.0,
-        },
-    )
-    active_high: bool = field(
-        default=True,
-        metadata={"help": "Whether a high pin sounds it; false for relay boards that switch on low."},
-    )
-
-
-def _on_in_rhythm(rhythm: tuple[int, ...], elapsed_ms: int) -> bool:
-    """Tell whether a rhythm of on, off, on, off … milliseconds is on, so long after its start."""
-    phase = elapsed_ms % sum(rhythm)
-    for index, length_ms in enumerate(rhythm):
-        if phase < length_ms:
-            return index % 2 == 0
-        phase -= length_ms
-    return False
 
 
 class LampPanel:
@@ -279,7 +239,7 @@ class LampPanel:
         shown = self._shown()
         if self._fault and elapsed_ms % _FAULT_EVERY_MS >= _FAULT_EVERY_MS - _FAULT_FLASH_MS:
             return _FAULT, "fault"
-        if shown is not LampState.OFF and _on_in_rhythm(_RHYTHMS[shown], elapsed_ms):
+        if shown is not LampState.OFF and is_on(_RHYTHMS[shown], elapsed_ms):
             return _COLOURS[shown], str(shown)
         return _DARK, ""
 
@@ -303,89 +263,3 @@ class LampPanel:
         self._colour = colour
         self._colour_says = says
         return ""
-
-
-class Siren:
-    """A siren with a time limit, so that a node that is left alone does not sound all night.
-
-    Sounding it again while it sounds does not prolong it; once it fell silent it can be sounded anew. Without
-    a pin it is never heard. Not thread-safe: one thread owns it.
-
-    Attributes:
-        settings: What it was made with.
-        problem: What the driver raised last, as a sentence; empty when the siren does what it should.
-    """
-
-    def __init__(
-        self,
-        settings: SirenSettings,
-        *,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
-        pin_factory: Any = None,
-    ) -> None:
-        """Open the siren, silent.
-
-        Raises:
-            PinProblem: The pin does not exist, is in use, or there is no GPIO here.
-        """
-        self.settings = settings
-        self.problem = ""
-        self._clock_ns = clock_ns
-        self._until_ns: int | None = None
-        self._chirping = False
-        self._driven = False
-        self._device: Any = None
-        if settings.pin is not None:
-            with opening("siren", settings.pin):
-                self._device = gpiozero.Buzzer(
-                    settings.pin, active_high=settings.active_high, pin_factory=pin_factory
-                )
-
-    @property
-    def sounding(self) -> bool:
-        """Whether it is driven to sound now; always false without a pin."""
-        return self._driven
-
-    def sound(self) -> None:
-        """Sound it, until `silence` or the time limit."""
-        if self._until_ns is None or self._chirping:
-            self._until_ns = self._clock_ns() + int(self.settings.max_s * 1e9)
-        self._chirping = False
-        self.poll()
-
-    def chirp(self, seconds: float = CHIRP_S) -> None:
-        """Sound it for a moment, to show that it works; where it sounds already nothing changes."""
-        if self._until_ns is None:
-            self._until_ns = self._clock_ns() + int(seconds * 1e9)
-            self._chirping = True
-        self.poll()
-
-    def silence(self) -> None:
-        """Silence it."""
-        self._until_ns = None
-        self.poll()
-
-    def poll(self) -> None:
-        """Keep the time limit, and try again what the driver refused. Never raises."""
-        if self._until_ns is not None and self._clock_ns() >= self._until_ns:
-            self._until_ns = None
-        self._chirping = self._chirping and self._until_ns is not None
-        on = self._until_ns is not None
-        if self._device is None or on is self._driven:
-            self.problem = ""
-            return
-        try:
-            self._device.value = on
-        except Exception as error:  # noqa: BLE001 - lgpio's own error class; a siren must not stop an alarm
-            self.problem = f"The siren cannot be switched ({type(error).__name__}: {error})."
-        else:
-            self._driven = on
-            self.problem = ""
-
-    def close(self) -> None:
-        """Silence it and give the pin back; may be called more than once."""
-        self._until_ns = None
-        self._driven = False
-        if self._device is not None:
-            self._device.close()
-            self._device = None

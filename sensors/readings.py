@@ -19,13 +19,15 @@ class Source(StrEnum):
     SMOKE_SENSOR = "smoke-sensor"
     TAMPER_LOOP = "tamper-loop"
     CAMERA = "camera"
+    POWER_INPUT = "power-input"
 
 
 class State(StrEnum):
     """What a device says about itself or the world.
 
     Which states which source uses: panic button NORMAL, PRESSED, STUCK, FAULT; smoke NORMAL, WARMING_UP,
-    ALARM, FAULT; tamper loop NORMAL, ALARM, OPEN, SHORT, FAULT; camera NORMAL, LOST.
+    ALARM, FAULT; tamper loop NORMAL, ALARM, OPEN, SHORT, FAULT; camera NORMAL, LOST;
+    power input NORMAL, LOST, FAULT.
     """
 
     NORMAL = "normal"

@@ -79,6 +79,7 @@ class Courier:
         self._proved: list[Row] = []
         self._parcels: list[Parcel] = []
         self._link = link
+        self._receive_maximum = terms.receive_maximum
         self._window = min(settings.window, terms.receive_maximum)
         self._window_bytes = settings.window_kb * _BYTES_PER_KB
         self._limit = terms.maximum_packet
@@ -94,8 +95,13 @@ class Courier:
 
     @property
     def room(self) -> bool:
-        """Whether the broker allows one more unanswered packet."""
+        """Whether our window, which is never above what the broker allows, takes one more packet."""
         return len(self._flights) < self._window
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the broker itself allows one more, whatever our own window is."""
+        return len(self._flights) < self._receive_maximum
 
     @property
     def idle(self) -> bool:

@@ -7,7 +7,6 @@ was not proved delivered is sent again by the next connection, under the same id
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from sync import bulk
+from sync.bulletin import Bulletin, encoded
 from sync.courier import Courier
 from sync.dial import LinkError, Stopping, Waiter
 from sync.errors import SyncError
@@ -98,9 +98,8 @@ class Uplink:
         self._client_id = client_id
         self._base = base_topic
         self._receipt_topic = f"{base_topic}/receipt"
-        self._birth = birth
+        self._bulletin = Bulletin(f"{base_topic}/status", birth, offline, clock)
         self._emit = emit
-        self._offline = offline or self._plain_offline
         self._subscriptions = subscriptions
         self._waiter = Waiter()
         self._connector = Connector(
@@ -131,7 +130,6 @@ class Uplink:
         self._newest_press = -1
         self._moving = False
         self._look_s = 0.0
-        self._refresh = False
         self._health: bytes | None = None
         self._handed: deque[Row] = deque(maxlen=_HANDED_ROWS)
         self._sayings = Sayings(self._now_s)
@@ -186,7 +184,7 @@ class Uplink:
 
     def refresh_birth(self) -> None:
         """What `birth` tells has changed: publish it again."""
-        self._refresh = True
+        self._bulletin.refresh()
         self._waiter.wake()
 
     def publish_health(self, document: Mapping[str, object]) -> None:
@@ -196,7 +194,7 @@ class Uplink:
             TypeError: the document is not JSON.
             ValueError: the same.
         """
-        self._health = _encoded(document)
+        self._health = encoded(document)
         self._waiter.wake()
 
     def receipted(self, message_id: UUID, key: int | None = None) -> None:
@@ -274,7 +272,7 @@ class Uplink:
         self._tried_s = self._now_s()
         if self._outbox is None:
             self._outbox = self._outbox_factory()
-        will = Letter(topic=f"{self._base}/status", payload=_encoded(self._offline("lost")))
+        will = Letter(topic=self._bulletin.topic, payload=self._bulletin.will())
         link, terms = self._connector.connect(broker, self._client_id, will)
         self._handed.clear()
         self._queue.new_link(same_broker=broker == self._last_broker, maximum_packet=terms.maximum_packet)
@@ -298,14 +296,14 @@ class Uplink:
 
     def _greet(self, link: Link, courier: Courier) -> None:
         self._health = None
-        self._refresh = False
         self._route.connected()
         self._tell(connected=True, reason="")
-        courier.status(f"{self._base}/status", self._birth_document())
+        self._bulletin.publish(courier, first=True)
         link.subscribe(self._subscriptions)
 
     def _work(self, link: Link, courier: Courier) -> NoReturn:
         while True:
+            self._bulletin.publish(courier)
             if not self._moving:
                 courier.pump()
             if courier.idle and self._moving:
@@ -330,6 +328,7 @@ class Uplink:
             self._queue.woken()
         while self._handed:
             self._queue.hand(self._handed.popleft())
+        self._bulletin.publish(courier)
         if not self._moving:
             courier.pump()
 
@@ -373,9 +372,6 @@ class Uplink:
         if health is not None:
             courier.health(f"{self._base}/health", health)
         self._sayings.send(courier)
-        if self._refresh and courier.room:
-            self._refresh = False
-            courier.status(f"{self._base}/status", self._birth_document())
 
     def _look_around(self) -> None:
         """What is due without anybody having asked: rows whose wake-up was lost, and the first broker."""
@@ -391,7 +387,7 @@ class Uplink:
         self._drain(link, courier, until_s)
         try:
             self._sayings.send(courier)
-            courier.status(f"{self._base}/status", self._offline(reason))
+            self._bulletin.leave(courier, reason)
             self._drain(link, courier, until_s)
             link.disconnect()
         except LinkError as error:
@@ -427,24 +423,8 @@ class Uplink:
         cls = MessageClass(key >> CLASS_SHIFT)
         return Delivery(id=row_id, key=key, cls=cls, proof=proof, at_ns=self._now_ns())
 
-    def _birth_document(self) -> Mapping[str, object]:
-        try:
-            document = self._birth()
-            _encoded(document)
-        except Exception:  # an alert must not wait for a status text
-            log.exception("The status document could not be made.")
-            return {"state": "online", "boot_id": str(self._clock.boot_id)}
-        return document
-
-    def _plain_offline(self, reason: str) -> Mapping[str, object]:
-        return {"state": "offline", "reason": reason, "boot_id": str(self._clock.boot_id)}
-
     def _now_s(self) -> float:
         return self._clock.monotonic_us() / 1e6
 
     def _now_ns(self) -> int:
         return self._clock.monotonic_us() * 1000
-
-
-def _encoded(document: Mapping[str, object]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -31,7 +31,8 @@ def command(ctx: click.Context, config: Path, language: Language, *, as_json: bo
     configuration cannot be read.
     """
     from edge.config import examine  # noqa: PLC0415 - quick --help
-    from edge.doctor import Finding, Level, examine_node  # noqa: PLC0415
+    from edge.doctor import examine_node  # noqa: PLC0415
+    from edge.findings import Finding, Level  # noqa: PLC0415
 
     found = examine(config)
     bad = False

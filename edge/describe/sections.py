@@ -19,6 +19,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "smoke_detector": "Đầu báo khói có tiếp điểm rơ-le.",
     "smoke_sensor": "Cảm biến khí MQ-2: chỉ hỗ trợ thêm, không thay thế đầu báo khói.",
     "tamper_loop": "Mạch giám sát chống mở vỏ, phá hoại và cắt dây.",
+    "power_input": "Có điện lưới hay không, theo bo mạch UPS: điều cuối cùng mà thiết bị kịp báo.",
     "lamps": "Các đèn cho biết báo động đã được chuyển đến đâu.",
     "siren": "Còi hoặc chuông báo động tại chỗ.",
     "camera": "Camera, nếu có.",

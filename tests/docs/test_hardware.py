@@ -10,8 +10,10 @@ from edge.checks import SPI_PINS
 from edge.config import NodeConfig
 from edge.settings import settings_of
 from sensors.button import PanicButtonSettings
-from sensors.lamps import LampSettings, SirenSettings
+from sensors.lamps import LampSettings
+from sensors.power import PowerInputSettings
 from sensors.simulator import simulated_factory
+from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoop, TamperLoopSettings
 
@@ -22,6 +24,7 @@ SECTIONS = {
     "smoke_detector": SmokeDetectorSettings,
     "smoke_sensor": SmokeSensorSettings,
     "tamper_loop": TamperLoopSettings,
+    "power_input": PowerInputSettings,
     "lamps": LampSettings,
     "siren": SirenSettings,
 }

@@ -25,8 +25,9 @@ from edge.teller import Teller
 from models.errors import FetchError
 from models.fetch import fetch
 from models.manifest import load_manifest
-from sensors.lamps import LampPanel, Siren
+from sensors.lamps import LampPanel
 from sensors.simulator import Level, simulated_factory
+from sensors.siren import Siren
 from sync.clock import SystemClock
 from sync.history import waiting
 from sync.outbox import Outbox
@@ -88,12 +89,13 @@ def closed_port():
 class Bench:
     """An agent with real sensors on simulated pins, a real outbox and a real uplink, turned by hand."""
 
-    def __init__(self, folder, *, port=None, without=None, config_in=None):
+    def __init__(self, folder, *, port=None, without=None, config_in=None, extra=""):
         self.folder = folder
         for name in ("data", "run"):
             (folder / name).mkdir(exist_ok=True)
         file = self.config_file = (config_in or folder) / "node.toml"
-        file.write_text(CONFIG.format(folder=folder, port=port or closed_port()), encoding="utf-8")
+        text = CONFIG.format(folder=folder, port=port or closed_port()) + extra
+        file.write_text(text, encoding="utf-8")
         self.config = load(file)
         self.now_ns = time.monotonic_ns()
         self.factory = simulated_factory(clock_ns=self.clock_ns)

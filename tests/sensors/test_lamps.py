@@ -8,7 +8,8 @@ import gpiozero
 import pytest
 
 from sensors.errors import PinProblem
-from sensors.lamps import LampPanel, LampSettings, LampState, Siren, SirenSettings
+from sensors.lamps import LampPanel, LampSettings, LampState
+from sensors.siren import Siren, SirenSettings
 
 RGB = {"pressed": None, "sent": None, "received": None, "seen": None, "fault": None, "rgb": (12, 20, 21)}
 

@@ -73,7 +73,7 @@ def test_birth_that_cannot_be_made_does_not_stop_alerts(broker, listen, make_nod
         raise RuntimeError("no temperature")
 
     node = make_node(broker, start=False)
-    node.uplink._birth = no_birth
+    node.uplink._bulletin._birth = no_birth
     node.uplink.start()
     press = node.put()
     until(lambda: node.delivered() == [press])

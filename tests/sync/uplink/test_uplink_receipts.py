@@ -229,3 +229,15 @@ def test_two_thousand_unconfirmed_alerts_do_not_hold_up_a_press(broker, listen, 
     print(f"press to arrival {sorted(took)[10] * 1e3:.1f} ms, at most {max(took) * 1e3:.1f}")
     assert sorted(took)[10] < 0.25
     assert len(node.uplink._queue._awaiting) == 2_020
+
+
+def test_a_changed_status_goes_out_although_the_window_is_full(scripted, make_node, until):
+    """The last word of a node without power waits neither for a backlog nor for a broker that is slow."""
+    server = scripted(lambda _topic, _payload: None)
+    node = make_node(server, ack_timeout_s=20.0)
+    for number in range(100):
+        node.put(MessageClass.SECURITY, "alert/tamper", n=number)
+    until(lambda: sum("/alert/" in topic for topic, _ in server.published) >= 16)
+    node.uplink.refresh_birth()
+    until(lambda: server.published[-1][0] == f"{BASE}/status", timeout_s=2)
+    assert json.loads(server.published[-1][1])["births"] == 2
