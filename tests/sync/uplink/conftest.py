@@ -124,17 +124,20 @@ class Node:
         self.reports = []
         self._queue: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self.births = 0
-        self.uplink = Uplink(
-            settings,
-            brokers,
-            lambda: self.outbox,
-            clock,
-            client_id="gate",
-            base_topic=BASE,
-            birth=self._birth,
-            emit=self._queue.put,
-            **options,
-        )
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.outbox.close)
+            self.uplink = Uplink(
+                settings,
+                brokers,
+                lambda: self.outbox,
+                clock,
+                client_id="gate",
+                base_topic=BASE,
+                birth=self._birth,
+                emit=self._queue.put,
+                **options,
+            )
+            undo.pop_all()
 
     def _birth(self):
         self.births += 1
