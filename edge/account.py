@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from edge.events import ClassCounts, DeviceState, Fault, Health
 from edge.faults import SECOND_NS
-from edge.health import disk_free_mb, memory_mb, temperature_c, throttled
+from edge.health import Written, disk_free_mb, memory_mb, temperature_c, throttled
 from edge.parts import Parts
 from edge.snapshot import Snapshot, VisionReport, write_snapshot
 from edge.teller import class_counts
@@ -36,6 +36,7 @@ class Account:
         self._started_ns = self._next_depth_ns = clock_ns()
         self._counts = ClassCounts()
         self._unseen = False
+        self._written = Written(clock_ns)
 
     def health(self, link: LinkState, vision: VisionReport | None) -> Mapping[str, object]:
         """The health document, in its envelope."""
@@ -51,6 +52,7 @@ class Account:
             disk_free_mb=disk_free_mb(self._parts.storage_directory),
             memory_mb=memory_mb(),
             frames_per_second=vision.frames_per_second if vision else None,
+            written_mb_per_day=self._written_mb_per_day(vision),
             broker=link.broker,
             devices=self._devices(),
         )
@@ -70,6 +72,9 @@ class Account:
             lit=self._parts.lamps.lit,
             siren=self._parts.siren.sounding,
             outbox=self._depth(now_ns),
+            delivered=class_counts(self._parts.outbox.delivered()),
+            written_mb=_rounded(self._written.mb()),
+            written_mb_per_day=self._written_mb_per_day(vision),
             held=self._parts.outbox.stats().held,
             connected=link.connected,
             broker=link.broker,
@@ -86,6 +91,12 @@ class Account:
                 _log.warning("the snapshot cannot be written: %s", error)
             self._unseen = True
 
+    def _written_mb_per_day(self, vision: VisionReport | None) -> float | None:
+        """Of both processes; None while one of them cannot tell."""
+        mine = self._written.mb_per_day()
+        others = (vision.written_mb_per_day if vision else None) if self._parts.vision else 0.0
+        return None if mine is None or others is None else _rounded(max(0.0, mine + others))
+
     def _devices(self) -> tuple[DeviceState, ...]:
         return tuple(
             DeviceState(component=sensor.source, device=sensor.name, state=sensor.state)
@@ -99,3 +110,7 @@ class Account:
             self._counts = class_counts(self._parts.outbox.depth())
             self._next_depth_ns = now_ns + max(SECOND_NS // 2, 100 * (time.perf_counter_ns() - began))
         return self._counts
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 2)

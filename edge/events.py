@@ -421,6 +421,14 @@ class Health:
     frames_per_second: float | None = field(
         default=None, metadata=word("Pictures looked at a second; absent without vision.", ge=0)
     )
+    written_mb_per_day: float | None = field(
+        default=None,
+        metadata=word(
+            "MB that all processes of the node write to its disk in a day, extrapolated from the time since "
+            "they started; absent in the first ten minutes.",
+            ge=0,
+        ),
+    )
     broker: str = field(default="", metadata=word("The broker that the node is connected to."))
     devices: tuple[DeviceState, ...] = field(default=(), metadata=word("Every device and how it is."))
 

@@ -25,6 +25,12 @@ class VisionReport:
     model: str = field(default="", metadata=word("The model in use; empty while there is none."))
     frames_per_second: float = field(default=0.0, metadata=word("Pictures looked at a second.", ge=0))
     faults: tuple[Fault, ...] = field(default=(), metadata=word("What does not work in it."))
+    written_mb: float | None = field(
+        default=None, metadata=word("MB that it has written to the disk since it started.")
+    )
+    written_mb_per_day: float | None = field(
+        default=None, metadata=word("The same for a whole day; absent in the first ten minutes.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,15 @@ class Snapshot:
     lit: tuple[str, ...] = field(default=(), metadata=word("Which lamps are driven at this moment."))
     siren: bool = field(default=False, metadata=word("Whether the siren sounds."))
     outbox: ClassCounts = field(default_factory=ClassCounts, metadata=word("Rows that wait, by class."))
+    delivered: ClassCounts = field(
+        default_factory=ClassCounts, metadata=word("Rows that were delivered since the process started.")
+    )
+    written_mb: float | None = field(
+        default=None, metadata=word("MB that the alarm process has written to the disk since it started.")
+    )
+    written_mb_per_day: float | None = field(
+        default=None, metadata=word("The same for a whole day, of both processes.")
+    )
     held: int = field(default=0, metadata=word("Rows held in memory because the disk refuses them."))
     connected: bool = field(default=False, metadata=word("Whether the link to a broker is up."))
     broker: str = field(default="", metadata=word("host:port of the broker in use, or the last one tried."))

@@ -18,6 +18,7 @@ from pathlib import Path
 from edge.audit import Told
 from edge.config import NodeConfig, load
 from edge.events import Fault
+from edge.health import Written
 from edge.incidents import Incidents
 from edge.intrusion import IntrusionRule
 from edge.openfile import OpenFile
@@ -104,6 +105,7 @@ class Vision:
         self._opener = opener or (lambda: open_detector(config.detector))
         self._clock_ns = clock_ns
         self.reload = ReloadWatch(config.storage.runtime_directory)
+        self._written = Written(clock_ns)
         self._stop = threading.Event()
         self._incidents = Incidents()
         self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
@@ -222,7 +224,10 @@ class Vision:
 
     def _report(self, now_ns: int) -> None:
         idle = now_ns - self._last_look_ns > REPORT_EVERY_NS * 2
+        mb, mb_per_day = self._written.mb(), self._written.mb_per_day()
         report = VisionReport(
+            written_mb=None if mb is None else round(mb, 2),
+            written_mb_per_day=None if mb_per_day is None else round(mb_per_day, 2),
             camera=self._camera,
             model=self._model,
             frames_per_second=0.0 if idle else round(self._rate, 2),

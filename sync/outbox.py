@@ -20,6 +20,7 @@ One object may be used by several threads; each process has its own, on the same
 import logging
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -77,6 +78,7 @@ class Outbox:
         self._problem = ""
         self._retry_at_us = 0
         self._noted = 0
+        self._delivered: Counter[int] = Counter()
         with suppress(sqlite3.Error, OSError):
             self._reopen()
 
@@ -226,7 +228,9 @@ class Outbox:
             OutboxClosed: after `close()`.
         """
         self._check_open()
+        keys = list(keys)
         removed, on_disk = self._held.remove(keys)
+        self._delivered.update(key >> CLASS_SHIFT for key in keys)
         gone = self._held.gone()
         on_disk = sorted({*on_disk} - gone)
         for start in range(0, len(on_disk), CHUNK_KEYS):
@@ -386,6 +390,13 @@ class Outbox:
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
         return {cls: stored[cls] + unsaved.get(cls, 0) for cls in MessageClass}
+
+    def delivered(self) -> dict[MessageClass, int]:
+        """Rows that were proved delivered and left, per class, since this object was made.
+
+        In memory only: it is not worth a page of the card at each delivery.
+        """
+        return {cls: self._delivered[cls] for cls in MessageClass}
 
     def stats(self) -> OutboxStats:
         """Sizes and troubles."""

@@ -29,8 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--commands", "audit", is_flag=True, help="Instead: what the node was told to do, and did.")
+@click.option("--stats", is_flag=True, help="Instead: the outbox in figures, per class.")
 @LANGUAGE
-def command(config: Path, limit: int, language: Language, *, as_json: bool, audit: bool) -> None:
+def command(config: Path, limit: int, language: Language, *, as_json: bool, audit: bool, stats: bool) -> None:
     """Show what the outbox holds and which alerts were delivered last, newest first.
 
     A running node is not disturbed.
@@ -43,6 +44,11 @@ def command(config: Path, limit: int, language: Language, *, as_json: bool, audi
     from sync.history import delivered, waiting  # noqa: PLC0415
 
     settings = load(config).storage
+    if stats:
+        from edge.cli.stats import show_stats  # noqa: PLC0415 - quick --help
+
+        show_stats(settings, language, as_json=as_json)
+        return
     path = settings.outbox.path
     now = read_snapshot(settings.runtime_directory)
     if now is not None and now.held:

@@ -149,6 +149,7 @@ def health() -> Health:
         disk_free_mb=20480.0,
         memory_mb=43.5,
         frames_per_second=4.9,
+        written_mb_per_day=45.3,
         broker="mqtt.phuong-ben-thanh.example:8883",
         devices=(DeviceState(component=Source.PANIC_BUTTON, device="gate-button", state=State.NORMAL),),
     )

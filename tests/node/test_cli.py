@@ -316,6 +316,26 @@ def test_events_shows_what_waits_and_what_was_delivered(bench, config):
     assert [("waiting" in line, "delivered" in line) for line in lines] == [(True, False), (False, True)]
 
 
+def test_events_counts_what_waits_and_what_left(bench, config):
+    """`--stats`: per class, in both languages and as JSON, with what only the running node knows."""
+    bench.press()
+    (row,) = bench.rows("panic")
+    bench.outbox.remove([row.key])
+    bench.run(3)
+    bench.press()
+    bench.run(2)
+    shown = tuquan("events", "--stats", "--config", config, "--lang", "vi").stdout
+    assert "khẩn cấp, khói" in shown
+    assert "tối đa 256 MB" in shown
+    facts = json.loads(tuquan("events", "--stats", "--config", config, "--json").stdout)
+    panic = facts["classes"]["life_safety"]
+    assert (panic["rows"], panic["dropped"], panic["delivered"]) == (1, 0, 1)
+    assert panic["oldest"].startswith("20")
+    assert facts["max_bytes"] == 256 * 2**20
+    assert facts["set_aside"] == []
+    assert facts["written_mb_per_day"] is None, "told after ten minutes"
+
+
 def test_events_without_an_outbox_says_so(config, bench):
     """Where there is no outbox there is a sentence, not an empty list, and none is made."""
     bench.outbox.close()

@@ -10,7 +10,7 @@ import uuid6
 
 from sync.clock import ManualClock
 from sync.errors import OutboxUnavailable
-from sync.history import delivered, waiting
+from sync.history import delivered, tally, waiting
 from sync.message import Message, MessageClass
 from sync.outbox import Outbox, OutboxSettings
 from sync.schema import DELIVERED_KEPT
@@ -24,8 +24,7 @@ def message(cls=MessageClass.LIFE_SAFETY, **more):
         type="vn.tuquan.alert.panic",
         source="/tuquan/c/n",
         subject="gate",
-        data={},
-        **more,
+        **{"data": {}} | more,
     )
 
 
@@ -35,8 +34,12 @@ def clock():
 
 
 @pytest.fixture
-def outbox(tmp_path, clock):
-    settings = OutboxSettings(directory=tmp_path, runtime_directory=tmp_path)
+def settings(tmp_path):
+    return OutboxSettings(directory=tmp_path, runtime_directory=tmp_path)
+
+
+@pytest.fixture
+def outbox(settings, clock):
     opened = Outbox(settings.path, clock=clock, settings=settings)
     yield opened
     opened.close()
@@ -96,3 +99,33 @@ def test_another_programs_file_is_refused(tmp_path):
         other.execute("CREATE TABLE t (x)")
     with pytest.raises(OutboxUnavailable, match="It cannot be read"):
         delivered(path, 1)
+
+
+def test_the_tally_counts_rows_bytes_drops_and_the_oldest(outbox, clock):
+    """Per class, beside a running outbox, in bytes and not in letters."""
+    happened = clock.wall_us()
+    keys = [outbox.put(message(MessageClass.EVENT, data={"place": "chợ"})).key for _ in range(3)]
+    clock.advance(5)
+    outbox.put(message())
+    found = tally(outbox.path)
+    presses, _, pictures, events = found.classes
+    assert (presses.rows, events.rows, pictures.rows) == (1, 3, 0)
+    assert events.bytes == 3 * len('{"place":"chợ"}'.encode())
+    assert (events.oldest_us, presses.oldest_us) == (happened, happened + 5_000_000)
+    assert pictures.oldest_us is None
+    assert [each.dropped for each in found.classes] == [0, 0, 0, 0]
+    assert found.file_bytes + found.log_bytes == outbox.stats().file_bytes
+    assert found.aside == ()
+    outbox.remove(keys[:2])
+    assert tally(outbox.path).classes[MessageClass.EVENT].rows == 1
+    assert outbox.delivered()[MessageClass.EVENT] == 2
+
+
+def test_the_tally_names_damaged_files_that_were_set_aside(settings, clock):
+    """And says whether they are still there."""
+    settings.path.write_bytes(b"no database at all" * 1000)
+    with closing(Outbox(settings.path, clock=clock, settings=settings)) as opened:
+        (aside,) = tally(opened.path).aside
+        assert aside.bytes == 18 * 1000
+        settings.path.with_name(aside.name).unlink()
+        assert tally(opened.path).aside[0].bytes is None
