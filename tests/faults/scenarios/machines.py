@@ -1,4 +1,4 @@
-"""Scenarios in a machine of their own (user-mode Linux): cut power, recorded writes, disks that go wrong."""
+"""Scenarios in a machine of their own (user-mode Linux): power, disks, lines and clocks that go wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from edge.demo.assets import cache_directory
 from tests.faults.harness.verdict import Verdict
 from tests.faults.scenarios import scenario
-from tests.faults.uml import brokendisk, powercut, recording
+from tests.faults.uml import brokendisk, commune, powercut, recording
 from tests.faults.uml.bench import prepare
 from tests.faults.uml.kernel import KernelUnavailable, locate
 
@@ -75,6 +75,18 @@ def disk_errors(bench, seed, amount, say):
 def slow_disk(bench, seed, amount, say):
     """Each flush takes two seconds."""
     return rounds("slow-disk", brokendisk.slow, bench, seed, amount, say)
+
+
+@in_machine("lossy-line", "weathers", short=2, long=8)
+def lossy_line(bench, seed, amount, say):
+    """30 % of all packets lost, or all of them late by 2 s, on both ways between node and broker."""
+    return commune.lossy(bench, seed, amount, say)
+
+
+@in_machine("clock", "jumps", short=2, long=8)
+def clock(bench, seed, amount, say):
+    """The clock jumps by hours and days, with a line and during a backlog; the next start begins in 1970."""
+    return commune.clock(bench, seed, amount, say)
 
 
 def turned_round(found, loss):

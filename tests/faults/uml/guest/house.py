@@ -29,7 +29,7 @@ def job() -> dict[str, Any]:
     return read
 
 
-def say(what: str, **details: object) -> None:
+def say(what: str, /, **details: object) -> None:
     """Report on the console; when this returns, the report has left the machine."""
     line = json.dumps({"say": what, **details}, ensure_ascii=True)
     os.write(1, f"@{line}\n".encode())

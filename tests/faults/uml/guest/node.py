@@ -146,16 +146,19 @@ def _broker_answers() -> bool:
 
 
 @contextlib.contextmanager
-def alarm(config: str, *, careless: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+def alarm(
+    config: str, *, careless: bool = False, prefix: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """The alarm process, until its simulated pins can be moved; the words it says are in /run/alarm.log.
 
     Args:
         config: its configuration file.
         careless: run it with SQLite told not to sync anything, as a proof that the test can fail.
+        prefix: what its command begins with.
     """
     module = "tests.faults.uml.guest.careless" if careless else "edge.cli"
     log = Path("/run/alarm.log")
-    command = [sys.executable, "-m", module, "run", "alarm", "--config", config]
+    command = [*prefix, sys.executable, "-m", module, "run", "alarm", "--config", config]
     with process(command, log) as running:
         until(lambda: (RUNTIME / "state.json").exists() or running.poll() is not None, "the alarm process")
         if running.poll() is not None:
