@@ -179,7 +179,7 @@ class Agent:
     def _tell(self, change: Change) -> None:
         """One alert: on the disk first, then on its way, then on the lamp."""
         message = self._parts.teller.alert(change)
-        durable = self._put(message)
+        durable = self._put(message, age_ns=self._clock_ns() - change.at_ns)
         if durable is not None:
             self._orders.told(change, message)
         if durable is None or message.cls is not MessageClass.LIFE_SAFETY or change.phase is Phase.ENDED:
@@ -191,10 +191,10 @@ class Agent:
         self._parts.siren.sound()
         self._show()
 
-    def _put(self, message: Message) -> bool | None:
-        """Store a message; returns whether it is on the disk, None when it was refused."""
+    def _put(self, message: Message, *, age_ns: int = 0) -> bool | None:
+        """Store what happened so long ago; returns whether it is on the disk, None when it was refused."""
         try:
-            stored = self._parts.outbox.put(message)
+            stored = self._parts.outbox.put(message, age_us=max(0, age_ns) // 1000)
         except SyncError as error:
             _log.error("%s was not accepted: %s", message.topic, error)
             return None

@@ -9,6 +9,7 @@ not the agent's.
 One datagram is one JSON object:
 
     {"pin": 17, "level": "low"}       to ground; "high": to 3.3 V; "float": left to its pull resistor
+        "at_ns": 123456789            may follow: when it moved, by the pins' clock, as kernels stamp edges
     {"adc": 1, "value": 0.5}          an ADC channel's level, 0.0..1.0 of the reference voltage
 
 What the outputs do is told the other way (`sensors.watch`).
@@ -62,14 +63,21 @@ class SimulatedPin(MockPWMPin):  # type: ignore[misc] # gpiozero has no types
     def __init__(self, factory: "SimulatedFactory", info: Any) -> None:
         self._outside = Level.FLOAT
         self._moving = threading.RLock()
+        self._moved_ns: int | None = None
         super().__init__(factory, info)
 
-    def drive(self, level: Level) -> None:
-        """Wire the pin to ground, to 3.3 V, or to nothing; edges are reported where a device listens."""
+    def drive(self, level: Level, at_ns: int | None = None) -> None:
+        """Wire the pin to ground, to 3.3 V, or to nothing; edges are reported where a device listens.
+
+        Args:
+            level: What it is wired to.
+            at_ns: When that was, by the factory's clock; now if it is not known.
+        """
         with self._moving:  # a hand may move it while a device is opened on it
-            self._outside = level
+            self._outside, self._moved_ns = level, at_ns
             if self._function == "input":
                 self._settle()
+            self._moved_ns = None
 
     def _settle(self) -> None:
         """Take the level that the outside and the pull resistor make."""
@@ -103,7 +111,8 @@ class SimulatedPin(MockPWMPin):  # type: ignore[misc] # gpiozero has no types
 
     def _call_when_changed(self) -> None:
         # The mock's own method takes no arguments and stamps with the wall's monotonic clock.
-        super(MockPin, self)._call_when_changed(self.factory.ticks(), self._state)
+        ticks = self.factory.ticks() if self._moved_ns is None else self._moved_ns / 1e9
+        super(MockPin, self)._call_when_changed(ticks, self._state)
 
 
 class SimulatedAdc:
@@ -206,9 +215,9 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc] # gpiozero has no typ
         with self._finding:
             return cast("SimulatedPin", super().pin(name))
 
-    def drive(self, pin: int, level: Level) -> None:
+    def drive(self, pin: int, level: Level, at_ns: int | None = None) -> None:
         """Wire a pin, whether or not a device is open on it."""
-        self.pin(pin).drive(level)
+        self.pin(pin).drive(level, at_ns)
 
     def ticks(self) -> float:
         """Return the time that edges are stamped with, in seconds."""
@@ -329,10 +338,13 @@ class Simulator:
         """
         command = json.loads(data)
         match command:
-            case {"pin": int(pin), "level": str(level), **rest} if not rest:
+            case {"pin": int(pin), "level": str(level), **rest} if not rest.keys() - {"at_ns"}:
+                at_ns = rest.get("at_ns")
+                if at_ns is not None and type(at_ns) is not int:
+                    raise ValueError("at_ns must be whole nanoseconds")
                 if isinstance(pin, bool) or not FIRST_PIN <= pin <= LAST_PIN:
                     raise ValueError(f"pin must be {FIRST_PIN}..{LAST_PIN}")
-                self._factory.drive(pin, Level(level))
+                self._factory.drive(pin, Level(level), at_ns)
             case {"adc": int(channel), "value": int(value) | float(value), **rest} if not rest:
                 if isinstance(channel, bool) or not 0 <= channel < CHANNELS:
                     raise ValueError(f"adc must be 0..{CHANNELS - 1}")
@@ -375,7 +387,7 @@ class Remote:
         Raises:
             SimulatorProblem: Nobody listens.
         """
-        self._send({"pin": pin, "level": str(level)})
+        self._send({"pin": pin, "level": str(level), "at_ns": time.monotonic_ns()})
 
     def adc(self, channel: int, value: float) -> None:
         """Set an ADC channel's level, 0..1 of the reference voltage.

@@ -118,8 +118,8 @@ class Row:
         key: place in the sending order; class in the bits from `CLASS_SHIFT` up, arrival number below.
         seq: counts from 1 per `boot_id`; a subscriber sees by a gap that something is missing.
         boot_id: the start of the machine in which it was put.
-        wall_us: wall time of the put, microseconds since 1970 in UTC.
-        mono_us: monotonic time of the put, microseconds since that start of the machine.
+        wall_us: wall time at which it happened, microseconds since 1970 in UTC.
+        mono_us: monotonic time of the same moment, microseconds since that start of the machine.
         clock: how far `wall_us` could be trusted then.
         data: JSON text.
         held: True while it exists in memory only, because the disk refused.

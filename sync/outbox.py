@@ -84,11 +84,15 @@ class Outbox:
 
     # ---- accepting
 
-    def put(self, message: Message) -> Stored:
+    def put(self, message: Message, *, age_us: int = 0) -> Stored:
         """Accept a message.
 
         A durable put costs one fdatasync. When the disk refuses, the two upper classes are held in memory and
         the answer says `durable=False`.
+
+        Args:
+            message: what to keep.
+            age_us: how long ago it happened, microseconds: it may have waited for a disk that stood still.
 
         Raises:
             MessageError: its data is not JSON.
@@ -96,7 +100,7 @@ class Outbox:
             OutboxUnavailable: the disk refuses, and the class is not held in memory.
             OutboxClosed: after `close()`.
         """
-        draft = self._draft(message)
+        draft = self._draft(message, age_us)
         if self._closed:
             raise OutboxClosed("The outbox is closed: no message is accepted any more.")
         if self._problem and self._clock.monotonic_us() < self._retry_at_us:
@@ -116,12 +120,12 @@ class Outbox:
             self._checkpoint()
         return Stored(key=numbers[0], seq=numbers[1], durable=True, raw=(numbers[0], numbers[1], *draft[2:]))
 
-    def _draft(self, message: Message) -> schema.Raw:
+    def _draft(self, message: Message, age_us: int) -> schema.Raw:
         """The row with its times, and no numbers yet: the key is the class alone, seq is 0."""
         clock = self._clock
         return (
-            message.cls << CLASS_SHIFT, 0, message.id.bytes, clock.boot_id.bytes, clock.wall_us(),
-            clock.monotonic_us(), clock.quality().value, message.topic, message.type, message.source,
+            message.cls << CLASS_SHIFT, 0, message.id.bytes, clock.boot_id.bytes, clock.wall_us() - age_us,
+            clock.monotonic_us() - age_us, clock.quality().value, message.topic, message.type, message.source,
             message.subject, message.encoded_data(), message.expires_s, message.dataschema,
         )  # fmt: skip
 

@@ -55,6 +55,17 @@ def test_a_press_is_a_row_on_the_disk_and_then_a_lamp(bench):
     assert data(row)["device"] == "gate"
 
 
+def test_a_press_is_dated_when_it_was_made_and_not_when_the_node_came_to_it(bench):
+    """The loop stands still for three seconds, as before a disk that hangs: the row tells when it was."""
+    before_us = bench.clock.wall_us()
+    bench.factory.drive(17, Level.LOW)
+    bench.now_ns += 3_000_000_000
+    bench.run(0.05)
+    (row,) = bench.rows("panic")
+    assert -3_100_000 < row.wall_us - before_us < -2_000_000
+    assert row.age_ms(bench.clock) >= 3000
+
+
 def test_the_lamp_lights_only_after_the_commit(bench, monkeypatch):
     """At the moment at which the lamp first lights, the row is already in the file."""
     seen = []

@@ -260,11 +260,22 @@ def test_what_a_remote_sends_is_the_documented_json(tmp_path):
         remote.press(17)
         remote.release(17)
         remote.adc(1, 0.5)
-        assert [json.loads(server.recv(4096)) for _ in range(3)] == [
+        said = [json.loads(server.recv(4096)) for _ in range(3)]
+        assert time.monotonic_ns() > said[1].pop("at_ns") >= said[0].pop("at_ns") > 0
+        assert said == [
             {"pin": 17, "level": "low"},
             {"pin": 17, "level": "float"},
             {"adc": 1, "value": 0.5},
         ]
+
+
+def test_an_edge_that_comes_late_tells_when_the_hand_moved(simulator, factory):
+    """As a kernel's edges do: a node that is busy does not date a press by when it came to it."""
+    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    second_ago_ns = time.monotonic_ns() - 1_000_000_000
+    with closing(PanicButton(PanicButtonSettings(), heard.put, pin_factory=factory)):
+        Remote(simulator.path)._send({"pin": 17, "level": "low", "at_ns": second_ago_ns})
+        assert abs(heard.get(timeout=5).at_ns - second_ago_ns) < 5_000_000
 
 
 def test_a_pin_that_two_threads_ask_for_at_once_is_one_pin(factory):

@@ -116,6 +116,6 @@ def test_a_watcher_says_what_is_wrong_with_its_place_and_with_strangers(folder):
     with Watcher(folder / "pins") as watcher:
         with pytest.raises(SimulatorProblem, match="does not exist yet"):
             Watcher(folder / "pins")
-        Remote(watcher.path).press(17)
+        Remote(watcher.path).adc(1, 0.5)
         with pytest.raises(SimulatorProblem, match="no change of a pin"):
             watcher.receive(1.0)

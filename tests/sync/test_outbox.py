@@ -89,6 +89,14 @@ def test_a_lost_counter_file_makes_a_gap_and_no_repeat(open_outbox, make_message
     assert after < max(given) + 100
 
 
+def test_what_happened_a_while_ago_is_dated_back(outbox, make_message, clock):
+    """A message that waited for its turn tells when it happened, and counts as that old."""
+    outbox.put(make_message(), age_us=2_500_000)
+    (row,) = outbox.pending(10)
+    assert row.wall_us == clock.wall_us() - 2_500_000
+    assert row.age_ms(clock) == 2500
+
+
 def test_counters_live_in_the_runtime_directory_when_there_is_one(open_outbox, make_message, tmp_path):
     """With a directory in memory the counters cost no card, and survive one that turns read-only."""
     open_outbox(runtime_directory=tmp_path).put(make_message())

@@ -64,6 +64,11 @@ def always(answer):
     return lambda _: answer
 
 
+def on(file, answer):
+    """Decide so for calls on files whose path has this in it; let the others through."""
+    return lambda call: answer if file in call.path else GO_ON
+
+
 class Trap:
     """Lets everything through until the n-th call of a name on a file; that one is held.
 

@@ -141,7 +141,10 @@ class Node:
             fresh = now is not None and now.at_ns - asked_ns > COUNT_NS
             return fresh and not now.held and not sum(asdict(now.outbox).values())
 
-        wait_until(is_empty, "An empty outbox", timeout_s=timeout_s, every_s=0.05)
+        try:
+            wait_until(is_empty, "An empty outbox", timeout_s=timeout_s, every_s=0.05)
+        except HarnessError as error:
+            raise HarnessError(f"{error} {self.snapshot()} {self.process.last_words()}") from None
 
     def wait_online(self, *, online=True, timeout_s=30.0):
         """Wait until it has a broker, or has none."""

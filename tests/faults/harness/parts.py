@@ -15,7 +15,7 @@ from tests.faults.harness.ledger import Lamp, now_ns, wall_ns
 
 BUTTON = 17
 HELD_S = 0.012
-OPEN_S = 0.065
+OPEN_S = 0.08
 """Longer than a contact must stay open until its next closing is a new press (`sensors.contact`)."""
 
 _PAUSE = threading.Event()
@@ -87,8 +87,9 @@ class Eye:
 class Finger:
     """Presses the button of the node that is alive, and writes down what it did."""
 
-    def __init__(self, simulator, ledger):
+    def __init__(self, simulator, ledger, pin=BUTTON):
         self._remote = Remote(simulator)
+        self._pin = pin
         self._ledger = ledger
         self._open_ns = 0
 
@@ -97,7 +98,7 @@ class Finger:
         pause(OPEN_S - (now_ns() - self._open_ns) / 1e9)
         at_ns = now_ns()
         try:
-            self._remote.press(BUTTON)
+            self._remote.press(self._pin)
         except SimulatorProblem:
             return None
         press = self._ledger.pressed(at_ns)
@@ -110,4 +111,4 @@ class Finger:
         """Let go, if there is still something to let go."""
         self._open_ns = now_ns()
         with contextlib.suppress(SimulatorProblem):
-            self._remote.release(BUTTON)
+            self._remote.release(self._pin)

@@ -46,6 +46,7 @@ class Verdict:
 
     scenario: str
     seed: int
+    limits: Limits = field(default_factory=Limits)
     lines: list[tuple[str, object]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -78,7 +79,7 @@ class Verdict:
 def judge(scenario, seed, ledger, archived, limits=None):
     """Compare a world's ledger with what the other end has."""
     limits = limits or Limits()
-    verdict = Verdict(scenario, seed)
+    verdict = Verdict(scenario, seed, limits)
     panics = [row for row in archived if row.topic.endswith("/alert/panic")]
     matched, strangers = match(ledger, panics, limits)
     answered = {press.number for press in ledger.presses if is_answered(ledger, press, matched, limits)}
@@ -184,7 +185,12 @@ def _judge_received(verdict, ledger, matched, lamp):
 
 
 def _judge_rows(verdict, archived):
-    """Each message once, and no number twice."""
+    """Each message once, and no number twice; a number that is missing was given and not kept."""
+    missing = 0
+    for boot in {row.boot for row in archived}:
+        known = {row.seq for row in archived if row.boot == boot}
+        missing += max(known) - min(known) + 1 - len(known)
+    verdict.say("numbers missing", missing)
     ids = Counter(row.id for row in archived)
     numbers = Counter((row.boot, row.seq) for row in archived)
     verdict.say("archived twice", sum(count > 1 for count in ids.values()))
