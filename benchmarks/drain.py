@@ -42,7 +42,8 @@ _BASE = "tuquan/v1/phuong-do-luong/nut-do-luong"
 def measure(place: Place) -> list[Figure]:
     """Rows a second of the uplink over rows a second of the loop."""
     backlog, plain_backlog = place.disk / "backlog", place.disk / "backlog.db"
-    _fill(backlog, plain_backlog)
+    fill(backlog)
+    _copy(backlog, plain_backlog)
     rows, batches, plain = [], [], []
     with place.broker() as broker:
         for _ in range(ROUNDS):
@@ -66,17 +67,23 @@ def _figure(how: str, ours: list[float], plain: list[float], at_least: float) ->
     )
 
 
-def _fill(folder: Path, plain: Path) -> None:
-    """An outbox with a backlog, and a plain table with the same bytes to send."""
+def fill(folder: Path) -> None:
+    """Make an outbox with a backlog."""
     folder.mkdir()
+    settings = OutboxSettings(directory=folder, runtime_directory=folder)
+    with contextlib.closing(Outbox(settings.path, clock=SystemClock(), settings=settings)) as outbox:
+        for number in range(ROWS):
+            outbox.put(_message(number))
+
+
+def _copy(folder: Path, plain: Path) -> None:
+    """Make a plain table with the same bytes to send."""
     clock = SystemClock()
     settings = OutboxSettings(directory=folder, runtime_directory=folder)
     with (
         contextlib.closing(Outbox(settings.path, clock=clock, settings=settings)) as outbox,
         contextlib.closing(sqlite3.connect(plain)) as database,
     ):
-        for number in range(ROWS):
-            outbox.put(_message(number))
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE outbox (id INTEGER PRIMARY KEY, topic TEXT, payload BLOB)")
         after = -1

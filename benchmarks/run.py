@@ -32,6 +32,7 @@ MEASUREMENTS = {
     "start": "start until a press is accepted",
     "put": "one durable put",
     "drain": "a long backlog through the uplink",
+    "backlog": "press to receipt while a long backlog drains",
     "reliability": "the same presses, kills and outages over ours and four others",
 }
 BUSY = 0.5
