@@ -6,28 +6,32 @@ from tests.faults.uml.kernel import KernelUnavailable, locate
 from tests.faults.uml.machine import Machine, MachineFailed
 
 
+@pytest.mark.fault("power-cut")
 @pytest.mark.timeout(300)
 def test_what_lit_the_lamp_is_there_after_a_power_cut(kept):
     """Cut at a chosen moment, five times: every press whose lamp was seen lit is stored or was delivered."""
-    kept("power-cut")
+    kept()
 
 
+@pytest.mark.fault("power-cut-unsynced")
 @pytest.mark.timeout(300)
 def test_without_syncing_the_same_power_cut_loses_presses(kept):
     """The judge finds the loss where SQLite is told not to sync: it can see one."""
-    kept("power-cut-unsynced")
+    kept()
 
 
+@pytest.mark.fault("disk-errors")
 @pytest.mark.timeout(300)
 def test_while_the_disk_fails_presses_are_sent_or_kept_and_stored_at_last(kept):
     """No lamp says "stored" meanwhile; once it does, a power cut takes nothing away; nothing is restarted."""
-    kept("disk-errors")
+    kept()
 
 
+@pytest.mark.fault("slow-disk")
 @pytest.mark.timeout(300)
 def test_on_a_slow_disk_every_press_is_stored(kept):
     """A flush of two seconds delays the lamp, and nothing else."""
-    kept("slow-disk")
+    kept()
 
 
 def test_a_machine_that_fails_says_why(bench):
