@@ -217,11 +217,12 @@ class Bulk:
     def _pack(self, clock: Clock) -> Parcel | None:
         """Rows from the front of what is ready; None when the first of them has to travel alone."""
         now = Now.of(clock)
-        topic = _topic(self._ready[0][7])
+        single = self._ready[0][7]
+        topic = _topic(single)
         room = min(self._max_bytes - len(topic.encode()), max(_LEAST_BYTES, self._allowance // 2)) - 1
         keys, texts = [], []
         for raw in islice(self._ready, MAX_ROWS):
-            if raw[12] is not None or _topic(raw[7]) != topic:
+            if raw[12] is not None or (raw[7] != single and _topic(raw[7]) != topic):
                 break
             try:
                 text = event_text(raw, now).encode()

@@ -32,6 +32,7 @@ ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 16
+_UNSYNCED = ClockQuality.UNSYNCED.value
 
 
 class Now(NamedTuple):
@@ -86,16 +87,20 @@ def event_text(raw: Raw, now: Now) -> str:
     _, seq, row_id, its_boot, wall_us, mono_us, clock, _, kind, source, subject, data, _, dataschema = raw
     if len(row_id) != _ID_BYTES or len(its_boot) != _ID_BYTES:
         raise ValueError(f"row {raw[0]} of the outbox has an id of {len(row_id)} bytes")
-    wall_us, clock, corrected = right_time(its_boot, wall_us, mono_us, clock, now.anchors)
+    corrected = False
+    if clock == _UNSYNCED:
+        wall_us, clock, corrected = right_time(its_boot, wall_us, mono_us, clock, now.anchors)
     second, fraction_us = divmod(wall_us, 1_000_000)
     ident = row_id.hex()
-    repeated = (its_boot, clock, kind, source, subject, dataschema)
-    before_time, before_seq, rest = _parts(repeated, corrected=corrected)
+    repeated = (its_boot, clock, corrected, kind, source, subject, dataschema)
+    before_time, before_seq, rest = _parts(repeated)
+    same_boot = its_boot == now.boot
+    age_ms = (now.mono_us - mono_us) // 1000 if same_boot else now.age_ms(its_boot, mono_us, wall_us, clock)
     return (
         f'{{"specversion":"1.0","id":"'
         f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}"
         f"{before_time}{_second_text(second)}.{fraction_us // 1000:03d}{before_seq}{seq:d}{rest}"
-        f'{_delay(its_boot == now.boot, now.age_ms(its_boot, mono_us, wall_us, clock))},"data":{data}}}'
+        f'{_delay(same_boot, age_ms)},"data":{data}}}'
     )
 
 
@@ -109,11 +114,9 @@ def _delay(same_boot: bool, age_ms: int | None) -> str:  # noqa: FBT001 - privat
 
 
 @lru_cache(maxsize=256)
-def _parts(
-    repeated: tuple[bytes, str, str, str, str | None, str | None], *, corrected: bool
-) -> tuple[str, str, str]:
+def _parts(repeated: tuple[bytes, str, bool, str, str, str | None, str | None]) -> tuple[str, str, str]:
     """What stands between id and time, time and seq, seq and delay."""
-    boot, clock, kind, source, subject, dataschema = repeated
+    boot, clock, corrected, kind, source, subject, dataschema = repeated
     text = ENCODER.encode
     hexed = boot.hex()
     boot_id = f"{hexed[:8]}-{hexed[8:12]}-{hexed[12:16]}-{hexed[16:20]}-{hexed[20:]}"
