@@ -8,6 +8,7 @@ closed again.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import pwd
 import tempfile
@@ -192,10 +193,33 @@ def _storage(patient: Patient) -> Iterator[Finding]:
         )
         level = Level.BAD if short else Level.GOOD
         yield Finding(level=level, area=_STORAGE, text=text, remedy=remedy if short else "")
+    yield from _blocks(patient, settings.directory)
     for damaged in sorted(settings.directory.glob("*.damaged-*Z")):
         text = patient.say(f"Tệp hỏng được giữ lại: {damaged}.", f"A damaged outbox was kept: {damaged}.")
         remedy = patient.say(
             "Hãy thay thẻ nhớ; đây thường là dấu hiệu thẻ hỏng.", "Replace the card: it is usually worn."
+        )
+        yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
+
+
+def _blocks(patient: Patient, directory: Path) -> Iterator[Finding]:
+    """SQLite shares a file between processes as memory, and makes room for it by the page of 4096 bytes.
+
+    Where a block of the disk is smaller, a full one has holes in that memory: touching one ends the process
+    (SIGBUS, mmap(2)). mkfs.ext4 makes such disks by itself below 512 MB.
+    """
+    try:
+        block = os.statvfs(directory).f_bsize
+    except OSError:
+        return
+    if block < mmap.PAGESIZE:
+        text = patient.say(
+            f"Phân vùng của {directory} có khối {block} byte; khi đầy, nút có thể bị dừng đột ngột.",
+            f"The disk of {directory} has blocks of {block} bytes: when it is full, the node may be ended.",
+        )
+        remedy = patient.say(
+            "Hãy định dạng lại với khối 4096 byte: mkfs.ext4 -b 4096",
+            "Format it with blocks of 4096 bytes: mkfs.ext4 -b 4096",
         )
         yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
 

@@ -31,9 +31,12 @@ class Disk:
 
     Args:
         home: a folder for the image and the place where it is mounted.
+        megabytes: its size.
+        block: bytes a block; with less than a page, memory shared in a file has holes when it is full.
     """
 
-    def __init__(self, home, megabytes=16):
+    def __init__(self, home, megabytes=16, block=4096):
+        self._block = block
         self.path = home / "disk"
         self._image = home / "disk.img"
         self._megabytes = megabytes
@@ -43,7 +46,7 @@ class Disk:
         self.path.mkdir()
         with self._image.open("wb") as image:
             image.truncate(self._megabytes * 2**20)
-        _run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-O", "^has_journal", str(self._image))
+        _run("mkfs.ext4", "-q", "-b", str(self._block), "-m", "0", "-O", "^has_journal", str(self._image))
         _run("mount", "-o", "loop", str(self._image), str(self.path))
         return self
 

@@ -97,7 +97,8 @@ def judge(scenario, seed, ledger, archived, limits=None):
     for number in lost:
         verdict.blame(f"{_named(ledger, number)} is not archived. {_story(ledger, number)}")
     for row in strangers:
-        verdict.blame(f"Row {row.id} at {row.happened_ns} was archived, and nobody pressed for it.")
+        around = _around(ledger, panics, row.happened_ns)
+        verdict.blame(f"Row {row.seq}, {row.id}, was archived, and nobody pressed for it. {around}")
     _judge_lamps(verdict, ledger, matched)
     _judge_rows(verdict, archived)
     _judge_times(verdict, ledger, matched, limits)
@@ -234,6 +235,18 @@ def _named(ledger, number):
     life = ledger.lives[press.life]
     since = (life.ended_ns - press.at_ns) / 1e6 if life.ended_ns else float("inf")
     return f"Press {number} (in life {life.number}, {since:.1f} ms before its end)"
+
+
+def _around(ledger, panics, at_ns):
+    """What happened within two seconds of a moment, in milliseconds after it."""
+    things = [(row.happened_ns, f"row {row.seq}") for row in panics]
+    things += [(press.at_ns, f"press {press.number} in life {press.life}") for press in ledger.presses]
+    for life in ledger.lives:
+        things += [(life.started_ns, f"start {life.number}"), (life.ready_ns, f"ready {life.number}")]
+        things += [(life.ended_ns, f"end {life.number}")]
+    things += [(lamp.at_ns, f"{lamp.pin} {'on' if lamp.lit else 'off'}") for lamp in ledger.lamps]
+    near = sorted((when_ns - at_ns, what) for when_ns, what in things if abs(when_ns - at_ns) < 2 * SECOND_NS)
+    return ", ".join(f"{off_ns / 1e6:+.1f}: {what}" for off_ns, what in near)
 
 
 def _story(ledger, number):

@@ -16,10 +16,12 @@ from tests.faults.harness.ear import Ear
 from tests.faults.harness.ledger import RECEIVED, SENT, Ledger
 from tests.faults.harness.node import BROKER, Node
 from tests.faults.harness.parts import Eye, Finger, pause, wait_until
+from tests.faults.harness.process import ROOT
 from tests.faults.harness.station import Station
 from tests.faults.harness.verdict import judge
 
 MEMORY = Path("/dev/shm")
+KEEPING = ("persistence ", "autosave_", "max_queued_", "queue_qos0_", "max_inflight_", "max_packet_size ")
 QUIET = ("log_type error", "log_type warning", "log_type notice", "log_type information")
 
 
@@ -129,13 +131,9 @@ def folder(stack, parent):
 
 
 def persistence(home):
-    """The lines of our mosquitto.conf that keep sessions over a kill, with their folder."""
-    return (
-        "persistence true",
-        f"persistence_location {home}/",
-        "autosave_on_changes true",
-        "autosave_interval 1",
-    )
+    """What our own mosquitto.conf says of what it keeps, and how much; with a folder for it."""
+    shipped = (ROOT / "systemd" / "mosquitto" / "tuquan.conf").read_text(encoding="utf-8").splitlines()
+    return (f"persistence_location {home}/", *(line for line in shipped if line.startswith(KEEPING)))
 
 
 def local(port, host="127.0.0.1"):

@@ -240,7 +240,10 @@ def packet_limit(seed, amount, say=None):
             lit_ns = wait_until(lambda at=press.at_ns: world.ledger.lit_since(at, RECEIVED), "A receipt")
             slowest_s = max(slowest_s, (lit_ns - press.at_ns) / 1e9)
         world.node.stop()
+        with Others(world.node.data, world.run) as others:
+            left = others.depth()
         verdict = world.verdict()
+        verdict.demand(left == 3, f"{left} of 3 large rows wait: they were to be too large for the broker.")
         verdict.say("slowest press received after", f"{slowest_s:.2f} s")
         verdict.demand(slowest_s < 2.0, "Rows that are too large for the broker held a press up.")
         return verdict
