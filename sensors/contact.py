@@ -143,7 +143,8 @@ class ContactLine:
     @guarded
     def _edge(self, ticks: float, state: object) -> None:
         """Take an edge from the pin; runs in the GPIO library's own thread."""
-        at_ns = self._clock_ns() - self._lag_ns(ticks)
+        lag_ns = self._lag_ns(ticks)  # first: a thread that is held up in between must not date it too early
+        at_ns = self._clock_ns() - lag_ns
         with self.lock:
             self._take_edge(bool(state) is self._active_level, at_ns)
         if self._changed is not None:
