@@ -272,7 +272,8 @@ class Dialler:
 
         Args:
             broker: where to.
-            deadline_s: the moment, in the clock's seconds, at which to give up.
+            deadline_s: the moment, in the clock's seconds, at which to give up the name and the connection; then
+                TLS gets as long again: on a line that answers after 4 s, all of it takes more than 10 s.
 
         Raises:
             LinkError: there is none; the text says why.
@@ -280,12 +281,13 @@ class Dialler:
             Stopping: the waiter was stopped.
         """
         context = tls.client_context(broker) if broker.tls else None
+        patience_s = deadline_s - self._now_s()
         failure = LinkError("name not found: it has no address")
         addresses = self._addresses(broker, deadline_s)
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             share_s = self._now_s() + (deadline_s - self._now_s()) / left
             try:
-                return self._open(address, broker.host, context, share_s)
+                return self._open(address, broker.host, context, share_s, patience_s)
             except LinkError as error:
                 failure = error
         raise failure
@@ -306,7 +308,14 @@ class Dialler:
             raise LinkError("name not found") from lookup.answer
         return lookup.answer
 
-    def _open(self, address: Address, host: str, context: ssl.SSLContext | None, deadline_s: float) -> Stream:
+    def _open(
+        self,
+        address: Address,
+        host: str,
+        context: ssl.SSLContext | None,
+        deadline_s: float,
+        patience_s: float,
+    ) -> Stream:
         family, where = address
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -316,7 +325,7 @@ class Dialler:
             self._connect(sock, where, deadline_s)
             if context is not None:
                 sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-                self._shake_hands(sock, deadline_s)
+                self._shake_hands(sock, self._now_s() + patience_s)
         except OSError as error:
             sock.close()
             if isinstance(error, LinkError):

@@ -343,12 +343,12 @@ class Link:
 
 
 class Connector:
-    """Makes links for one thread: name, TCP, TLS, CONNECT and the broker's welcome within one deadline.
+    """Makes links for one thread: name and TCP, then TLS, then CONNECT and the broker's welcome.
 
     Args:
         waiter: how that thread waits.
         now_s: its clock, in seconds.
-        timeout_s: seconds for all of it together.
+        timeout_s: seconds for each of the three.
         keepalive_s: MQTT keepalive.
     """
 
@@ -371,11 +371,11 @@ class Connector:
             TlsProblem: a certificate, key or password file cannot be used.
             Stopping: the waiter was stopped.
         """
-        deadline_s = self._now_s() + self._timeout_s
-        link = Link(self._dialler.dial(broker, deadline_s), broker, client_id, will, session)
+        stream = self._dialler.dial(broker, self._now_s() + self._timeout_s)
+        link = Link(stream, broker, client_id, will, session)
         try:
             link.open(self._keepalive_s)
-            return link, self._welcome(link, deadline_s)
+            return link, self._welcome(link, self._now_s() + self._timeout_s)
         except BaseException:
             link.close()
             raise

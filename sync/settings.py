@@ -152,7 +152,7 @@ class UplinkSettings:
     connect_timeout_s: float = field(
         default=10.0,
         metadata={
-            "help": "Looking up the name, connecting, TLS and the broker's welcome together.",
+            "help": "Looking up the name and connecting; as long again TLS, and the broker's welcome.",
             "unit": "s",
             "min": 0.1,
             "max": 120,

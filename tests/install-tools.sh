@@ -25,7 +25,7 @@ done
 # such package) its tests are skipped and say so; that is no failure, also in CI.
 if [ "$(uname -m)" = x86_64 ]; then
   wanted=()
-  for pair in linux.uml:user-mode-linux dmsetup:dmsetup mke2fs:e2fsprogs; do
+  for pair in linux.uml:user-mode-linux mke2fs:e2fsprogs; do
     { command -v "${pair%:*}" || [ -x "/usr/sbin/${pair%:*}" ]; } >/dev/null 2>&1 || wanted+=("${pair#*:}")
   done
   if [ ${#wanted[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

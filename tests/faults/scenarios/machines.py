@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from tests.faults.uml import brokendisk, commune, powercut, recording
 from tests.faults.uml.bench import prepare
 from tests.faults.uml.kernel import KernelUnavailable, locate
 
+SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
 
 @functools.cache
 def no_machine():
@@ -21,6 +25,8 @@ def no_machine():
         locate(cache_directory())
     except KernelUnavailable as error:
         return f"NO POWER IS CUT AND NO DISK IS BROKEN HERE: {error}"
+    if not shutil.which("mke2fs", path=SBIN) or not shutil.which("ip", path=SBIN):
+        return "NO POWER IS CUT AND NO DISK IS BROKEN HERE: sudo apt install e2fsprogs iproute2."
     return ""
 
 

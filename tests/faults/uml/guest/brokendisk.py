@@ -45,7 +45,8 @@ def erring(job: dict[str, Any], disk: Mapped) -> None:
         line.enter_context(broker(job["mosquitto"], job["libraries"]))
         stack.enter_context(alarm(job["config"]))
         one_press(hand)
-        house.say("sound", lit=True, sent=hand.wait_sent(PATIENCE_S))
+        sent = hand.wait_sent(PATIENCE_S)
+        house.say("sound", lit=True, sent=sent, first_ms=time.time_ns() // 1_000_000)
 
         disk.become("error")
         falsely = one_press(hand)
@@ -53,9 +54,10 @@ def erring(job: dict[str, Any], disk: Mapped) -> None:
         house.say("sent from memory", falsely_lit=falsely, told=told, sent=hand.wait_sent(PATIENCE_S))
 
         line.close()
+        third_ms = time.time_ns() // 1_000_000
         falsely = one_press(hand)
         held = wait_state(lambda now: now["held"] > 0)
-        house.say("held", falsely_lit=falsely, held=held)
+        house.say("held", falsely_lit=falsely, held=held, third_ms=third_ms)
 
         disk.become(WHOLE)
         began = time.monotonic()

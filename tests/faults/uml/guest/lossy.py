@@ -9,18 +9,22 @@ from tests.faults.uml.guest.commune import NODE_SIDE, Commune, play
 
 
 def story(commune: Commune, job: dict[str, Any]) -> None:
-    with commune.broker(), commune.station(), commune.node():
-        commune.press()
-        commune.arrive("sound")
+    """In each weather the broker is started anew, so that the node has to connect in it, too."""
+    with commune.station(), commune.node():
+        with commune.broker():
+            commune.press()
+            commune.arrive("sound")
         for weather in job["weathers"]:
             line(weather)
-            for _ in range(job["presses"]):
-                commune.press()
-                commune.hand.watch(0.5)
-            commune.arrive(weather)
+            with commune.broker():
+                for _ in range(job["presses"]):
+                    commune.press()
+                    commune.hand.watch(0.5)
+                commune.arrive(weather)
         line("delay 0ms")
-        commune.press()
-        commune.arrive("sound again")
+        with commune.broker():
+            commune.press()
+            commune.arrive("sound again")
 
 
 def line(weather: str) -> None:
