@@ -272,8 +272,8 @@ class Dialler:
 
         Args:
             broker: where to.
-            deadline_s: the moment, in the clock's seconds, at which to give up the name and the connection; then
-                TLS gets as long again: on a line that answers after 4 s, all of it takes more than 10 s.
+            deadline_s: the moment, in the clock's seconds, at which to give up the name and the connection;
+                TLS then gets as long again: on a line that answers after 4 s, all of it takes more than 10 s.
 
         Raises:
             LinkError: there is none; the text says why.
