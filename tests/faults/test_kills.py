@@ -37,3 +37,9 @@ def test_a_broker_that_is_killed_and_keeps_its_sessions_loses_nothing(kept):
 def test_a_broker_that_is_killed_and_keeps_nothing_loses_nothing_either(kept):
     """What it had acknowledged is gone; only the receipt counts."""
     kept()
+
+
+@pytest.mark.fault("kill-vision")
+def test_a_vision_process_that_is_killed_while_it_writes_harms_no_press(kept):
+    """`kill -9` of the big process, and of both at once; they share one file."""
+    kept()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import threading
 from statistics import median
 
+from edge.demo.assets import AssetError, cache_directory, street_video
+from models.errors import FetchError
+from models.fetch import fetch
+from models.manifest import load_manifest
 from tests.faults.harness import disk_calls
 from tests.faults.harness.ledger import now_ns
 from tests.faults.harness.parts import pause, wait_until
+from tests.faults.harness.process import Process
 from tests.faults.harness.toll import PUBACK, PUBLISH, Toll
 from tests.faults.harness.world import Progress, World, local
 from tests.faults.scenarios import scenario
@@ -148,6 +154,63 @@ def kill_station(seed, amount, say=None):
         world.settle()
         verdict = world.verdict()
         verdict.say("kills of the station", amount)
+        return verdict
+
+
+CAMERA = """\
+[camera]
+source = "file:{video}"
+
+[detector]
+directory = "{models}"
+
+[intrusion]
+looks = 1
+cooldown_s = 1.0
+"""
+
+
+def _no_pictures():
+    """Why there can be no vision process here; nothing when there can."""
+    try:
+        street_video(cache_directory())
+        fetch(load_manifest().spec(), cache_directory() / "models")
+    except (AssetError, FetchError) as error:
+        return str(error)
+    return ""
+
+
+def _sightings(world):
+    return sum(row.topic.endswith("/alert/intrusion") for row in world.archived())
+
+
+@scenario("kill-vision", "kills", short=3, long=200, needs=_no_pictures)
+def kill_vision(seed, amount, say=None):
+    """`kill -9` of the vision process while it looks and writes, and now and then of both processes."""
+    with World("kill-vision", seed, say=say) as world:
+        broker = world.broker()
+        world.commune([local(broker.port)])
+        models = fetch(load_manifest().spec(), cache_directory() / "models").parent
+        more = CAMERA.format(video=street_video(cache_directory()), models=models)
+        world.node.configure([local(broker.port)], more=more)
+        vision = Process(["run", "vision", "--config", str(world.node.config)], world.run, "vision")
+        world.enter(contextlib.closing(vision))
+        world.node.start()
+        progress = Progress(world, amount, "kills")
+        for done in range(amount):
+            vision.launch()
+            with _pressing(world):
+                if not done:
+                    wait_until(lambda: _sightings(world), "Somebody in the picture", every_s=0.2)
+                world.rest(0.2, 3.0)
+                vision.end(signal.SIGKILL)
+            if done % 3 == 2:
+                world.node.kill()
+                world.node.start()
+            progress.at(done + 1)
+        world.settle()
+        verdict = world.verdict()
+        verdict.say("alerts of the camera", _sightings(world))
         return verdict
 
 
