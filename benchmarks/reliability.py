@@ -110,7 +110,8 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     with Place() as place:
         results = compare(place, presses=options.presses, backlog=options.backlog)
-    machine = f"{platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
+    kernel = platform.release().partition("-")[0]
+    machine = f"{platform.machine()}, Linux {kernel}, Python {platform.python_version()}"
     note = (
         f"Seed {SEED}, {options.presses} presses, a backlog of {options.backlog:,} rows; {machine}, 2 cores."
     )
