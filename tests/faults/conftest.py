@@ -18,6 +18,15 @@ from tests.faults.scenarios import load
 
 SEED = 20261
 AT_A_TIME = 3
+PATIENCE_S = 900
+"""A test also waits for the scenarios that run before its own; each of them ends by itself."""
+
+
+def pytest_collection_modifyitems(items):
+    """Give every scenario that patience."""
+    for item in items:
+        if item.get_closest_marker("fault"):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S), append=False)
 
 
 @pytest.fixture(scope="session")

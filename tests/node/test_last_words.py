@@ -151,9 +151,9 @@ def test_the_status_goes_before_anything_is_written(powered, monkeypatch):
     order = []
     put, refresh = powered.outbox.put, powered.agent.uplink.refresh_birth
 
-    def watched_put(message):
+    def watched_put(message, **how):
         order.append("disk")
-        return put(message)
+        return put(message, **how)
 
     def watched_refresh():
         order.extend(fault.code for fault in powered.agent.status().faults)
