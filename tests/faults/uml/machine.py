@@ -9,6 +9,7 @@ written to.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -195,8 +196,9 @@ class Machine:
         self._process.stdout.close()
         self._process = self._reader = None
         rest = []
-        while (report := self._reports.get()) is not None:
-            rest.append(report)
+        with contextlib.suppress(queue.Empty):
+            while (report := self._reports.get_nowait()) is not None:
+                rest.append(report)
         self.heard += rest
         if broken := next((report for report in rest if report["say"] == "failed"), None):
             raise self._failure(f"failed: {broken.get('text')}")

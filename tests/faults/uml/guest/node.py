@@ -25,8 +25,8 @@ RUNTIME: Final = Path("/run/node")
 SIMULATOR: Final = RUNTIME / "simulator.sock"
 BUTTON_PIN = 17
 PRESSED_PIN, SENT_PIN = 5, 6
-OPEN_S = 0.07
-"""Longer than a contact must stay open until its next closing is a new press (sensors.contact)."""
+OPEN_S = 0.2
+"""Four times as long as a contact must stay open until its next closing is a new press (sensors.contact)."""
 TOGETHER_S = 0.01
 START_S = 60.0
 
