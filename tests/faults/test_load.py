@@ -5,7 +5,7 @@ import pytest
 
 @pytest.mark.fault("backlog")
 def test_a_fresh_press_overtakes_a_long_backlog(kept):
-    """Ten thousand events wait; a press is at the station within a second."""
+    """Twenty thousand events wait; a press is at the station within a second."""
     kept()
 
 

@@ -68,6 +68,11 @@ class Station:
         """End what still lives."""
         self.process.close()
 
+    def newest(self):
+        """The number of the last message in the archive; 0 while there is none."""
+        found = look(self.archive, limit=1)
+        return found[0].n if found else 0
+
     def rows(self):
         """What is in the archive, in the order in which it came."""
         try:
