@@ -17,7 +17,7 @@ from tests.faults.harness.world import stderr
 from tests.faults.scenarios import load
 
 SEED = 20261
-AT_A_TIME = 3
+AT_A_TIME = 2
 PATIENCE_S = 900
 """A test also waits for the scenarios that run before its own; each of them ends by itself."""
 
