@@ -2,7 +2,7 @@
 
 A press is *due* when its node lived on and ended in order, or when the lamp answered it before the node was
 killed: it went on, or the row of lamps fell back to "pressed", which it does for a new press; or the lamp
-still shone a second later. What is due and not archived is lost. A press that nobody was shown anything of
+still shone seconds later. What is due and not archived is lost. A press that nobody was shown anything of
 may be there or not.
 
 Rows are matched to presses life by life, in order: the next row belongs to the next press that was made
@@ -32,12 +32,13 @@ class Limits:
     Attributes:
         late_s: how long after the press the node may date it: more only where the disk is made to stand.
         unmarked_s: how late it may come unmarked: 10 s old when it is sent, and unanswered for ack_timeout_s.
-        patience_s: how long the lamp has to shine to have answered a press that changed nothing in it.
+        patience_s: how long the lamp has to shine to have answered a press that changed nothing in it:
+            longer than a busy machine may hold the node up, or the lamp still speaks of the press before.
     """
 
     late_s: float = 1.0
     unmarked_s: float = 16.0
-    patience_s: float = 1.0
+    patience_s: float = 3.0
 
 
 @dataclass(slots=True)
