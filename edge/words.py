@@ -130,6 +130,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Source.SMOKE_SENSOR: ("Cảm biến khói", "Smoke sensor"),
         Source.TAMPER_LOOP: ("Mạch chống phá hoại", "Tamper loop"),
         Source.CAMERA: ("Camera", "Camera"),
+        Source.CAMERA_VIEW: ("Khung hình camera", "Camera view"),
         Source.POWER_INPUT: ("Điện lưới", "Mains"),
     },
     State: {
@@ -142,6 +143,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         State.SHORT: ("Chập dây", "Line shorted"),
         State.FAULT: ("Lỗi", "Fault"),
         State.LOST: ("Mất tín hiệu", "Lost"),
+        State.COVERED: ("Ống kính bị che", "Covered"),
+        State.MOVED: ("Camera bị xoay lệch", "Turned away"),
+        State.BLINDED: ("Camera bị chói", "Blinded"),
+        State.DARK: ("Quá tối", "Too dark"),
+        State.FROZEN: ("Hình bị đứng", "Picture frozen"),
     },
     LampState: {
         LampState.OFF: ("Tắt", "Off"),
