@@ -19,6 +19,7 @@ from edge.intrusion import IntrusionSettings
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
+from edge.zones import LineSettings, RuleSettings, ZoneSettings
 from models.settings import DetectorSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
@@ -270,6 +271,18 @@ class NodeConfig:
     )
     intrusion: IntrusionSettings = field(
         default_factory=IntrusionSettings, metadata={"help": "When something seen becomes an alert."}
+    )
+    zone: tuple[ZoneSettings, ...] = field(
+        default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
+    )
+    line: tuple[LineSettings, ...] = field(
+        default=(), metadata={"help": "Lines across the picture, for counting who crosses them."}
+    )
+    rule: tuple[RuleSettings, ...] = field(
+        default=(),
+        metadata={
+            "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
+        },
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}
