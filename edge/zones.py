@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from edge.hours import hours_problems
 from sensors.polygon import area_problems, parse_points
 
 _LONGEST_NAME: Final = 60
@@ -76,6 +77,8 @@ class ZoneSettings:
         yield from name_problems(self.name)
         for sentence in area_problems(self.points):
             yield "points", sentence
+        for index, sentence in hours_problems(self.opening_hours):
+            yield f"opening_hours[{index}]", sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
