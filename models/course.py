@@ -21,6 +21,9 @@ NOISE: Final = 0.15  # standard deviation of a detected middle, in units
 _SPEED: Final = 1.6  # standard deviation of a speed that is not known yet, in units a second: a brisk walk
 _KEEPS_COURSE_S: Final = 2.0
 _FOLLOWS_SIZE: Final = 0.4
+HEIGHT_VARIES: Final = 0.3  # standard deviations of a size's logarithm from look to look
+WIDTH_VARIES: Final = 0.45
+_SIZES: Final = 4.0  # how far apart chance throws sizes: the range of both logarithms, multiplied
 
 
 @dataclass(slots=True)
@@ -52,6 +55,30 @@ class Course:
         """Where it should be now; it may reach beyond the picture."""
         across, down = self.width / 2, self.height / 2
         return Box(y0=self.y - down, x0=self.x - across, y1=self.y + down, x1=self.x + across)
+
+    def evidence(self, box: Box, last: Box) -> float:
+        """How much a box speaks for this thing rather than for chance.
+
+        It is the logarithm of how much likelier the box is here, either on the way or where the thing was
+        last seen, than anywhere in the picture and of any size (Blackman's score of a track, 1986).
+
+        Args:
+            box: What was seen now.
+            last: Where the thing was last seen.
+        """
+        middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        moving = self._likelihood(middle, (self.x, self.y), self.spread + NOISE**2)
+        stood = self._likelihood(middle, ((last.x0 + last.x1) / 2, (last.y0 + last.y1) / 2), 2 * NOISE**2)
+        height = math.log(box.height / max(self.height, _LEAST_UNIT)) / HEIGHT_VARIES
+        width = math.log(box.width / max(self.width, _LEAST_UNIT)) / WIDTH_VARIES
+        sizes = _SIZES / (2 * math.pi * HEIGHT_VARIES * WIDTH_VARIES)
+        return max(moving, stood) + math.log(sizes / 2) - (height**2 + width**2) / 2
+
+    def _likelihood(self, middle: tuple[float, float], expected: tuple[float, float], spread: float) -> float:
+        """The logarithm of the density of a middle around an expected one, over the picture's area."""
+        across, down = self.units
+        off = ((middle[0] - expected[0]) / across) ** 2 + ((middle[1] - expected[1]) / down) ** 2
+        return -off / (2 * spread) - math.log(2 * math.pi * spread * across * down)
 
     def advance(self, seconds: float) -> None:
         """Go on for some time without seeing anything."""

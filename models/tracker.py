@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.assign import assign
-from models.course import NOISE, Course
+from models.course import HEIGHT_VARIES, NOISE, WIDTH_VARIES, Course
 from models.settings import TrackerSettings
 from models.track import Track
 
@@ -50,8 +50,8 @@ _COVERED: Final = 0.8  # how much of its place must have been looked at for a tr
 _GATE: Final = 12.0  # squared deviations, over the middle and the size together
 _REACH: Final = 4.0  # units; nothing is taken for the same further away than this, however long it was hidden
 _REACH_NEW: Final = 2.5
-_HEIGHT_VARIES: Final = 0.3  # standard deviations of the logarithm from look to look
-_WIDTH_VARIES: Final = 0.45
+_TRUSTED: Final = 11.0  # natural logarithm: some 60,000 to one that no chance threw these boxes
+_MISS_COSTS: Final = 1.0
 _WORST: Final = 30.0  # dearer than any pair within the gate: two pairs are always better than one
 _SECOND: Final = 1e-9
 
@@ -67,6 +67,7 @@ class _Thing:
     seen_ns: int
     looks: int = 0
     missed: int = 0
+    trust: float = 0.0
     confirmed: bool = False
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=_SCORES))
     votes: dict[str, float] = field(default_factory=dict)
@@ -89,6 +90,8 @@ class _Thing:
         self.scores.append(found.score)
         self.votes[found.label] = self.votes.get(found.label, 0.0) + found.score
         if not found.cut:
+            if self.looks > 1:
+                self.trust += self.course.evidence(found.box, self.box)
             self.box = found.box
             self.course.correct(found.box)
 
@@ -185,7 +188,8 @@ class Tracker:
 
     def _see(self, thing: _Thing, found: Detection, at_ns: int) -> None:
         thing.see(found, at_ns)
-        if thing.looks >= self._settings.min_looks and thing.score >= self._settings.min_score:
+        often = thing.looks >= self._settings.min_looks and thing.trust >= _TRUSTED
+        if often and thing.score >= self._settings.min_score:
             thing.confirmed = True
 
     def _miss(self, at_ns: int, looked: Box | None) -> None:
@@ -193,6 +197,7 @@ class Tracker:
             covered = looked is None or thing.course.box.inside(looked) >= _COVERED
             if thing.seen_ns < at_ns and covered:
                 thing.missed += 1
+                thing.trust -= _MISS_COSTS
 
     def _begin(self, left: list[Detection], at_ns: int) -> None:
         seen = [thing for thing in self._things if thing.seen_ns == at_ns]
@@ -249,7 +254,7 @@ def _candidates(things: Sequence[_Thing], found: Sequence[Detection]) -> dict[tu
     off, spread = _deviations(things, found)
     reach = np.array([_REACH if thing.confirmed else _REACH_NEW for thing in things])[:, np.newaxis]
     place = off[0] ** 2 + off[1] ** 2
-    size = (off[2] / _HEIGHT_VARIES) ** 2 + (off[3] / _WIDTH_VARIES) ** 2
+    size = (off[2] / HEIGHT_VARIES) ** 2 + (off[3] / WIDTH_VARIES) ** 2
     cut = np.array([one.cut for one in found])
     total = place / spread + np.where(cut, 0.0, size)
     near = (total <= _GATE) & (place <= reach**2)
