@@ -176,14 +176,15 @@ class RuleSettings:
             "example": 0.6,
         },
     )
-    cooldown_s: float = field(
-        default=60.0,
+    cooldown_s: float | None = field(
+        default=None,
         metadata={
-            "help": "How long it must not be so before the incident ends; and how long after that the same "
-            "thing raises no new one.",
+            "help": "How long it must not be so before the incident ends, and how long after that the same "
+            "thing raises no new one; left out: 60, for an obstruction 300.",
             "unit": "s",
             "min": 1,
             "max": 3600,
+            "example": 60.0,
         },
     )
     upload: bool = field(
@@ -217,6 +218,13 @@ class RuleSettings:
         return _DWELL_S[self.kind] if self.dwell_s is None else self.dwell_s
 
     @property
+    def rests_s(self) -> float:
+        """How long it must not be so before it is over, in seconds."""
+        # A model that loses a parked car in poor light must not make a new alert of it each time.
+        usual_s = 300.0 if self.kind is RuleKind.OBSTRUCTION else 60.0
+        return usual_s if self.cooldown_s is None else self.cooldown_s
+
+    @property
     def least(self) -> int:
         """How many there have to be."""
         return (self.count or _COUNT) if self.kind is RuleKind.CROWD else 1
@@ -243,6 +251,8 @@ class RuleSettings:
             yield "zone", "A crossing is counted on a line and has no zone; take this away."
         if self.dwell_s is not None:
             yield "dwell_s", "A crossing takes no time; take this away."
+        if self.during not in {None, During.ALWAYS}:
+            yield "during", "A line has no opening hours: crossings are counted always; take this away."
 
 
 class Watched(Protocol):
