@@ -38,9 +38,16 @@ _USUAL_S: Final = 50.0
 _USUAL_FACTOR: Final = 3.0
 _EVERYWHERE: Final = 0.8
 _EVERYWHERE_FACTOR: Final = 3.0
+_SPREAD_CELLS: Final = 4
+"""How far within what touches an age spreads in one frame: somebody who runs leaves most of it behind."""
+_CLUTTER_S: Final = 10.0
+_CLUTTER_STEP: Final = 4.0
+"""Each so many cells a frame where something came up for one frame only cost one more look in a row."""
+_CLUTTER_MOST: Final = 3.0
 _OLDEST: Final = 3.0
 """How far beyond waking an age goes: so many frames it stays awake after the last movement."""
 _MOST_REGIONS: Final = 4
+_IDLE_NS: Final = 60 * _NS
 _FORGIVE: Final = 0.25
 """How fast the time that changes of light may be waited out comes back, in seconds a second."""
 
@@ -93,6 +100,7 @@ class MotionGate:
         self._last = Motion(awake=False)
         self._last_ns = 0
         self._whole_ns: int | None = None  # when the whole picture was looked at last
+        self._stirred_ns = 0  # when something moved last, or the light changed
         self._patience_s = settings.hold_s
         self._held = ""
 
@@ -141,27 +149,33 @@ class MotionGate:
             view.follow()
 
     def _answer(self, at_ns: int) -> Motion:
-        due_ns = 0 if self._whole_ns is None else self._whole_ns + int(self._settings.look_every_s * _NS)
-        forced = self._whole_ns is None or at_ns >= due_ns or at_ns < self._whole_ns
-        if forced:
-            self._whole_ns = at_ns
         view = self._view
         moving = view is not None and not self._held and view.awake
+        if moving or self._held:
+            self._stirred_ns = at_ns
+        forced = self._look_anyway(at_ns)
         regions = view.regions() if view is not None and moving and not forced else ()
         return Motion(awake=moving or forced, regions=regions, forced=forced and not moving, held=self._held)
 
     def _again(self, at_ns: int) -> Motion:
         """A frame right after another: as that one, but no second look at the whole picture."""
         moving = self._last.awake and not self._last.forced
-        forced = self._whole_ns is not None and at_ns - self._whole_ns >= self._settings.look_every_s * _NS
-        if forced:
-            self._whole_ns = at_ns
+        forced = self._look_anyway(at_ns)
         return Motion(
             awake=moving or forced,
             regions=() if forced else self._last.regions,
             forced=forced and not moving,
             held=self._held,
         )
+
+    def _look_anyway(self, at_ns: int) -> bool:
+        """Whether it is time for the whole picture; the answer True counts it as looked at."""
+        idle = at_ns - self._stirred_ns > _IDLE_NS
+        every_s = self._settings.idle_look_every_s if idle else self._settings.look_every_s
+        due = self._whole_ns is None or not 0 <= at_ns - self._whole_ns < every_s * _NS
+        if due:
+            self._whole_ns = at_ns
+        return due
 
 
 class _View:
@@ -182,6 +196,8 @@ class _View:
         self._age = np.zeros(self._grid.shape, np.float32)
         self._busy = np.zeros(self._grid.shape, np.float32)
         self._elapsed_s = 0.0
+        self._clutter = 0.0
+        self._needed = float(level.looks)
 
     @property
     def settled(self) -> bool:
@@ -189,14 +205,14 @@ class _View:
 
     @property
     def awake(self) -> bool:
-        return bool(self._age.max() >= self._looks)
+        return bool(self._age.max() >= self._needed)
 
     def regions(self) -> tuple[Region, ...]:
         """Where the movement is that keeps it awake."""
-        going_on = self._age >= min(self._looks, 2)
+        going_on = self._age >= 2
         if np.count_nonzero(going_on) > _WHOLE * going_on.size:
             return (Region(0.0, 0.0, 1.0, 1.0),)
-        groups = going_on & (self._grid.greatest_around(self._age) >= self._looks)
+        groups = going_on & (self._grid.greatest_around(self._age) >= self._needed)
         return self._grid.regions(groups, _MOST_REGIONS)
 
     def compare(self, luma: NDArray[np.uint8]) -> bool:
@@ -230,9 +246,28 @@ class _View:
         np.maximum(limit, _EVERYWHERE_FACTOR * _quantile(busy, _EVERYWHERE), out=limit)
         limit += self._least
         surprising = (busy >= limit) & (counts > 0)
-        older = np.minimum(self._grid.greatest_around(self._age) + 1, self._looks + _OLDEST)
-        self._age = np.where(surprising, older, np.maximum(self._age - 1, 0)).astype(np.float32)
+        younger = np.maximum(self._age - 1, 0)
+        if surprising.any():
+            older = np.minimum(self._carried(surprising) + 1, self._needed + _OLDEST)
+            self._age = np.where(surprising, older, younger).astype(np.float32)
+        else:
+            self._age = younger
+        self._weigh_clutter(surprising)
         self._get_used(busy)
+
+    def _carried(self, surprising: Flags) -> NDArray[np.float32]:
+        """The age that each cell takes over from where it touches what went on in the frame before."""
+        carried = self._age
+        for _ in range(_SPREAD_CELLS):
+            carried = self._grid.greatest_around(carried) * surprising
+        return carried
+
+    def _weigh_clutter(self, surprising: Flags) -> None:
+        """Where much comes up that is gone in the next frame, ask for more looks in a row."""
+        fresh = np.count_nonzero(self._age[surprising] <= 1) if surprising.any() else 0
+        share = min(self._elapsed_s / _CLUTTER_S, 0.5)
+        self._clutter += share * (fresh - self._clutter)
+        self._needed = self._looks + min(self._clutter // _CLUTTER_STEP, _CLUTTER_MOST)
 
     def _get_used(self, busy: NDArray[np.float32]) -> None:
         share = np.float32(min(self._elapsed_s / _USUAL_S, 0.5))

@@ -27,8 +27,17 @@ class MotionSettings:
     look_every_s: float = field(
         default=2.0,
         metadata={
-            "help": "The model looks at the whole picture at least this often, also when nothing moves, so "
-            "that what stands still is not forgotten.",
+            "help": "For a minute after anything moved, the model looks at the whole picture at least this "
+            "often, so that what stands still is not forgotten.",
+            "unit": "s",
+            "min": 0.2,
+            "max": 60.0,
+        },
+    )
+    idle_look_every_s: float = field(
+        default=6.0,
+        metadata={
+            "help": "The same when nothing has moved for longer than a minute.",
             "unit": "s",
             "min": 0.2,
             "max": 60.0,
@@ -44,6 +53,11 @@ class MotionSettings:
             "max": 30.0,
         },
     )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong across the fields: the field's name and a sentence with what would be right."""
+        if self.idle_look_every_s < self.look_every_s:
+            yield "idle_look_every_s", f"It cannot be shorter than look_every_s ({self.look_every_s:g} s)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
