@@ -15,6 +15,7 @@ from typing import Final
 from edge.checks import cross_problems
 from edge.errors import ConfigError, ConfigProblem
 from edge.events import AlertKind, Area, Contact, Language, Status
+from edge.evidence.settings import EvidenceSettings
 from edge.intrusion import IntrusionSettings
 from edge.messages import Site
 from edge.settings import read
@@ -283,6 +284,9 @@ class NodeConfig:
         metadata={
             "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
         },
+    )
+    evidence: EvidenceSettings = field(
+        default_factory=EvidenceSettings, metadata={"help": "What is kept of an incident, and for how long."}
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}
