@@ -6,7 +6,7 @@ class and a message id of its own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from edge.clockevent import ClockEvent
@@ -30,6 +30,7 @@ from edge.events import (
     TamperDetails,
     new_id,
 )
+from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.words import headline
 from sync.clock import Clock
 from sync.cloudevent import utc_text
@@ -158,9 +159,13 @@ def cancelled(alert: Alert) -> Alert:
     return replace(alert, msg_type=MsgType.CANCEL, active=False, headline=words)
 
 
-def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Site) -> Message:
+Stored: TypeAlias = Alert | SensorEvent | ClockEvent | CommandEvent | Thumbnail | ClipNotice
+"""What is kept until it is delivered."""
+
+
+def to_message(event: Stored, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
-    family = "alert" if isinstance(event, Alert) else "event"
+    family = family_of(type(event))
     return Message(
         id=new_id(),
         topic=f"{site.base_topic}/{family}/{event.kind}",
@@ -173,8 +178,17 @@ def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Sit
     )
 
 
-def message_class(event: Alert | SensorEvent | ClockEvent | CommandEvent) -> MessageClass:
+def family_of(document: type) -> str:
+    """The level of the topic, and of the CloudEvents type, that says what sort of thing it is."""
+    if document is Alert:
+        return "alert"
+    return "evidence" if document in (Thumbnail, ClipNotice) else "event"
+
+
+def message_class(event: Stored) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
+    if isinstance(event, Thumbnail | ClipNotice):
+        return MessageClass.EVIDENCE
     if not isinstance(event, Alert):
         return MessageClass.EVENT
     return MessageClass.LIFE_SAFETY if event.kind in LIFE_SAFETY else MessageClass.SECURITY
@@ -185,6 +199,8 @@ SCHEMAS: Final[dict[type, str]] = {
     SensorEvent: "event",
     ClockEvent: "clock-event",
     CommandEvent: "command-event",
+    Thumbnail: "thumbnail",
+    ClipNotice: "clip",
     NodeStatus: "status",
     Health: "health",
 }

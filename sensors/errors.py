@@ -5,6 +5,7 @@ The tree:
     SensorsError (Exception)
     ├── PinProblem (OSError)             a GPIO device could not be opened
     ├── SimulatorProblem (OSError)       the simulated hardware's socket could not be used
+    ├── FilmError                        frames cannot be encoded, or film cannot be read
     └── CameraError
         ├── CameraUnavailable            the camera cannot be opened with these settings, here
         ├── CameraTimeout (TimeoutError) no frame came in time
@@ -41,6 +42,10 @@ class PinProblem(SensorsError, OSError):
 
 class SimulatorProblem(SensorsError, OSError):
     """The simulated hardware's control socket could not be opened, reached or stopped."""
+
+
+class FilmError(SensorsError):
+    """Frames cannot be encoded on this machine, or encoded ones cannot be read again."""
 
 
 class CameraError(SensorsError):

@@ -25,6 +25,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "camera": "Camera, nếu có.",
     "detector": "Mô hình nhận diện người và xe trong hình.",
     "intrusion": "Khi nào phát hiện người thì báo động.",
+    "evidence": "Hình ảnh của sự việc: lưu những gì, trong bao lâu, ai mở được bản gốc.",
     "uplink": "Cách gửi báo động về phường.",
     "intake": "Đường dự phòng: gửi báo động khẩn cấp qua HTTPS khi không máy chủ nào nhận.",
     "broker": "Máy chủ MQTT nhận báo động; máy chủ ưu tiên đứng trước.",

@@ -1,10 +1,11 @@
 """Owns the sidecars: what is written beside a clip, and how each is tied to the one before it.
 
-Every sidecar holds the SHA-256 of the one before (``previous``), so that a node's sidecars are a chain: change
-one byte of any, or take one out, and the next one no longer fits. A deletion is a sidecar of its own that
-names what was deleted, when, by whom and why; the sidecar of what was deleted stays, without its pictures. No
-key signs the chain: whoever owns the node could write a whole new one. What was announced to the station
-(``evidence/clip`` carries the sidecar's number and SHA-256) is what such a chain would contradict.
+Every sidecar holds the SHA-256 of the one before (``previous``), so that a node's sidecars are a chain:
+change one byte of any, or take one out, and the next one no longer fits. A deletion is a sidecar of its own
+that names what was deleted, when, by whom and why; the sidecar of what was deleted stays, without its
+pictures. No key signs the chain: whoever owns the node could write a whole new one. What was announced to
+the station (``evidence/clip`` carries the sidecar's number and SHA-256) is what such a chain would
+contradict.
 """
 
 from __future__ import annotations

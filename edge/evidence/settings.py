@@ -8,12 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 _RECIPIENT: Final = re.compile(r"age1[ac-hj-np-z02-9]{58}")
 """An X25519 recipient: Bech32 of 32 bytes behind ``age1`` (C2SP age.md, "The X25519 recipient type")."""
 _MOST_RECIPIENTS: Final = 10
+_PRIVATE: Final = (
+    "This is a private key, which must never be on a node: make a new pair with age-keygen, and write the "
+    "public key here, which begins with age1."
+)
+_BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+"""The alphabet and the generator of Bech32's checksum (BIP 173)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +40,6 @@ class EvidenceSettings:
             "help": "Public age keys (age1…) of those who may open unblurred originals; their private keys "
             "never come near the node. Without one, no original is kept.",
             "example": '["age14f3a7lw3rn7tqgnlavsytv9ms427t97g97z6afppsyupat392g4qq59x48"]',
-        },
-    )
-    directory: Path | None = field(
-        default=None,
-        metadata={
-            "help": "Folder for clips; left out: evidence/ in the folder of the outbox.",
-            "example": "/var/lib/tuquan/evidence",
         },
     )
     keep_days: float = field(
@@ -120,15 +119,26 @@ class EvidenceSettings:
             yield "recipients", f"These are too many; at most {_MOST_RECIPIENTS} can open one original."
         for index, recipient in enumerate(self.recipients):
             if recipient.upper().startswith("AGE-SECRET-KEY-"):
-                yield (
-                    f"recipients[{index}]",
-                    "This is a private key, which must never be on a node: make a new pair with age-keygen, "
-                    "and write the public key here, which begins with age1.",
-                )
+                yield f"recipients[{index}]", _PRIVATE
             elif not _RECIPIENT.fullmatch(recipient):
                 yield f"recipients[{index}]", "This is no public key of age; age-keygen prints one: age1…"
+            elif not _checks(recipient):
+                yield f"recipients[{index}]", f"There is a slip of the pen in {recipient}: copy it again."
         if self.max_s < self.pre_roll_s + 1:
             yield "max_s", f"It has to be longer than pre_roll_s, which is {self.pre_roll_s:g} s."
         if self.memory_mb * 8192 < self.bitrate_kbit * (self.pre_roll_s + 1):
             need = round(self.bitrate_kbit * (self.pre_roll_s + self.max_s) / 8192 + 1)
             yield "memory_mb", f"At this bitrate the film before an alert does not fit: give {need} MB."
+
+
+def _checks(recipient: str) -> bool:
+    """Whether the checksum of a Bech32 text is right: one letter taken for another is found."""
+    prefix, _, data = recipient.rpartition("1")
+    values = [ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix]
+    values += [_BECH32.index(letter) for letter in data]
+    check = 1
+    for value in values:
+        top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate(_GENERATORS):
+            check ^= generator if top >> bit & 1 else 0
+    return check == 1
