@@ -103,18 +103,19 @@ def spans(looks: Sequence[Look], subjects: AbstractSet[int], *, width: int, heig
     ends: list[_End] = []
     for look in looks:
         ends, lost = _still(ends, look.at_ns)
-        found += [Span(end.at_ns, end.at_ns + HOLD_NS, end.box(width, height)) for end in lost]
+        found += [Span(end.at_ns + 1, end.at_ns + HOLD_NS, end.about(width, height)) for end in lost]
         here = [_End(look.at_ns, seen, seen.track in subjects) for seen in look.people]
         pairs = _pairs(ends, here)
         for end in here:
+            found.append(Span(end.at_ns, end.at_ns, end.box(width, height)))
             before = pairs.get(id(end))
             if before is None:
-                found.append(Span(end.at_ns - HOLD_NS, end.at_ns, end.box(width, height)))
+                found.append(Span(end.at_ns - HOLD_NS, end.at_ns - 1, end.about(width, height)))
             else:
                 found.append(_stretch(before, end, width, height))
         followed = {id(end) for end in pairs.values()}
         ends = [end for end in ends if id(end) not in followed] + here
-    return found + [Span(end.at_ns, end.at_ns + HOLD_NS, end.box(width, height)) for end in ends]
+    return found + [Span(end.at_ns + 1, end.at_ns + HOLD_NS, end.about(width, height)) for end in ends]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ class _End:
     def box(self, width: int, height: int) -> Box:
         """What of them is to be covered."""
         return head(self.seen.box, width, height) if self.subject else padded(self.seen.box)
+
+    def about(self, width: int, height: int) -> Box:
+        """The same with room around it, for a time when nobody looked or nothing was found."""
+        return padded(self.box(width, height), _WIDER)
 
 
 def _still(ends: Sequence[_End], now_ns: int) -> tuple[list[_End], list[_End]]:
