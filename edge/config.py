@@ -15,11 +15,12 @@ from typing import Final
 from edge.checks import cross_problems
 from edge.errors import ConfigError, ConfigProblem
 from edge.events import AlertKind, Area, Contact, Language, Status
-from edge.intrusion import IntrusionSettings
+from edge.evidence.settings import EvidenceSettings
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
-from models.settings import DetectorSettings
+from edge.zones import LineSettings, RuleSettings, ZoneSettings
+from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
 from sensors.lamps import LampSettings
@@ -27,6 +28,7 @@ from sensors.power import PowerInputSettings
 from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
+from sensors.view import MaskSettings, MotionSettings, SceneSettings
 from sync.outbox import OutboxSettings
 from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
 
@@ -95,7 +97,20 @@ class StepSettings:
         metadata={"help": "When a part does not work.", "example": ("Báo người phụ trách kỹ thuật.",)},
     )
     intrusion: tuple[str, ...] = field(
-        default=(), metadata={"help": "When a person is in view.", "example": ("Xem hình rồi gọi đội trực.",)}
+        default=(),
+        metadata={"help": "When somebody is in a zone.", "example": ("Xem hình rồi gọi đội trực.",)},
+    )
+    loitering: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When somebody stays in a zone.", "example": ("Cử người đến hỏi thăm.",)},
+    )
+    crowd: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When many gather in a zone.", "example": ("Xem hình, báo công an phường.",)},
+    )
+    obstruction: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When a vehicle blocks a zone.", "example": ("Nhắc chủ xe dời xe.",)},
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -265,11 +280,38 @@ class NodeConfig:
         default_factory=SirenSettings, metadata={"help": "A siren or buzzer at the node."}
     )
     camera: CameraSettings = field(default_factory=CameraSettings, metadata={"help": "The camera, if any."})
+    mask: tuple[MaskSettings, ...] = field(
+        default=(),
+        metadata={"help": "Areas that nobody may see: black before anything is looked at, filmed or sent."},
+    )
+    motion: MotionSettings = field(
+        default_factory=MotionSettings, metadata={"help": "When a frame is worth the model's time."}
+    )
+    camera_view: SceneSettings = field(
+        default_factory=SceneSettings,
+        metadata={"help": "When the picture says that somebody covered, blinded or turned the camera."},
+    )
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
     )
-    intrusion: IntrusionSettings = field(
-        default_factory=IntrusionSettings, metadata={"help": "When something seen becomes an alert."}
+    tracker: TrackerSettings = field(
+        default_factory=TrackerSettings,
+        metadata={"help": "How often and how surely something has to be seen to count."},
+    )
+    zone: tuple[ZoneSettings, ...] = field(
+        default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
+    )
+    line: tuple[LineSettings, ...] = field(
+        default=(), metadata={"help": "Lines across the picture, for counting who crosses them."}
+    )
+    rule: tuple[RuleSettings, ...] = field(
+        default=(),
+        metadata={
+            "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
+        },
+    )
+    evidence: EvidenceSettings = field(
+        default_factory=EvidenceSettings, metadata={"help": "What is kept of an incident, and for how long."}
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}
