@@ -19,7 +19,7 @@ from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from edge.zones import LineSettings, RuleSettings, ZoneSettings
-from models.settings import DetectorSettings
+from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
 from sensors.lamps import LampSettings
@@ -280,6 +280,9 @@ class NodeConfig:
     camera: CameraSettings = field(default_factory=CameraSettings, metadata={"help": "The camera, if any."})
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
+    )
+    tracker: TrackerSettings = field(
+        default_factory=TrackerSettings, metadata={"help": "How what is recognised is followed over time."}
     )
     zone: tuple[ZoneSettings, ...] = field(
         default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}

@@ -13,26 +13,33 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from edge.audit import Told
 from edge.config import NodeConfig, load
 from edge.events import Fault
 from edge.health import Written
-from edge.incidents import Incidents
-from edge.intrusion import IntrusionRule
+from edge.incidents import Incidents, Phase
 from edge.openfile import OpenFile
 from edge.reloading import ReloadWatch
+from edge.rules.book import RuleBook
+from edge.rules.finding import Finding
+from edge.rules.keep import KeptFindings
+from edge.rules.tally import Tally
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
+from edge.withdrawn import take_withdrawn
+from edge.words import local_zone
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.picture import Tensor
+from models.tracker import Tracker
 from sensors.camera import Frame
 from sensors.feed import CameraFeed
 from sensors.readings import Reading, State
-from sync.clock import SystemClock
+from sync.clock import ClockQuality, SystemClock
 from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
 from sync.message import Message
@@ -109,7 +116,10 @@ class Vision:
         self._stop = threading.Event()
         self._incidents = Incidents()
         self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
-        self._rule = IntrusionRule(config.intrusion)
+        self._kept = KeptFindings(config.storage.directory / "vision-findings.json")
+        self._tracker = Tracker(config.tracker)
+        self._book = RuleBook(config)
+        self._tally = Tally()
         self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
         self._camera = ""
         self._model = ""
@@ -122,6 +132,7 @@ class Vision:
         self._stop = stop
         known = {self._config.camera.name, "detector"} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
+        self._book.restore(self._kept.load(self._clock_ns()))
         if not self._config.camera.source:
             while not stop.wait(1.0):
                 self._housekeeping(healthy=True)
@@ -139,6 +150,7 @@ class Vision:
                 self._housekeeping(healthy=self._is_alive(feed))
         finally:
             feed.stop()
+            self._count(self._clock_ns(), at_once=True)
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""
@@ -166,11 +178,28 @@ class Vision:
             return
         self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
         self._count_look()
-        sighting = self._rule.look(detections, frame.captured_ns) if self._config.intrusion.enabled else None
-        if sighting is not None:
-            message = self._teller.sighting(sighting)
-            self._put(message)
+        tracks = self._tracker.update(detections, frame.captured_ns)
+        seen = self._book.look(tracks, frame.captured_ns, self._local())
+        for finding in seen.findings:
+            self._tell(finding)
+        self._tally.add(seen.crossings, self._tracker.take_ended(), frame.captured_ns)
+
+    def _tell(self, finding: Finding) -> None:
+        message = self._teller.finding(finding)
+        self._put(message)
+        if finding.phase is Phase.RAISED:
             send_wake(self._config.wake_socket, {"told": encode(Told.of_sighting(message))})
+
+    def _local(self) -> datetime | None:
+        """The time at the place; None while nobody vouches for it."""
+        if self._teller.clock.quality() is ClockQuality.UNSYNCED:
+            return None
+        return datetime.fromtimestamp(self._teller.clock.wall_us() / 1e6, local_zone())
+
+    def _count(self, now_ns: int, *, at_once: bool = False) -> None:
+        minute = self._tally.take(now_ns, at_once=at_once)
+        for message in self._teller.passed(minute) if minute else ():
+            self._put(message)
 
     def _count_look(self) -> None:
         now = self._clock_ns()
@@ -187,6 +216,10 @@ class Vision:
         for change in self._incidents.tick(now):
             self._put(self._teller.alert(change))
         self._open_file.keep(self._incidents.open())
+        for incident in take_withdrawn(self._config.storage.runtime_directory):
+            self._book.withdraw(incident)
+        self._kept.keep(self._book.open(), now)
+        self._count(now)
         if now >= self._next_report_ns:
             self._next_report_ns = now + REPORT_EVERY_NS
             self._outbox.flush()

@@ -272,7 +272,7 @@ def state_phrase(component: str, state: State, language: Language = Language.VI)
     return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
-def headline(
+def headline(  # noqa: PLR0913 - an alert has that many sides
     kind: AlertKind,
     place: str,
     *,

@@ -25,8 +25,8 @@ from edge.events import (
     SightingDetails,
     UnknownBootDetails,
 )
-from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
 from edge.messages import Site, Stored, compose, details_for, envelope, to_message
+from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
 from sensors.readings import Source, State
 from sync.clock import ClockQuality, ManualClock
 from sync.command import Answer, Arguments, Command, CommandName, Outcome

@@ -24,6 +24,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "siren": "Còi hoặc chuông báo động tại chỗ.",
     "camera": "Camera, nếu có.",
     "detector": "Mô hình nhận diện người và xe trong hình.",
+    "tracker": "Cách theo dõi người và xe từ hình này sang hình khác.",
     "zone": "Các vùng trong hình và giờ mở cửa của từng vùng.",
     "line": "Các vạch để đếm lượt người qua lại.",
     "rule": "Điều gì trong hình thì báo động.",

@@ -65,8 +65,9 @@ class RuleBook:
             watch.look(tracks, at_ns)
         findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
         self._orphans.clear()
+        live = {track.id for track in tracks}
         for case in self._cases:
-            finding = case.look(self._presences(case), at_ns, self._states[case.rule.zone])
+            finding = case.look(self._presences(case), live, at_ns, self._states[case.rule.zone])
             findings += [finding] if finding is not None else []
         crossings: list[Crossing] = [crossing for line in self._lines for crossing in line.look(tracks)]
         return Findings(findings=tuple(findings), crossings=tuple(crossings))
@@ -82,6 +83,7 @@ class RuleBook:
         known = [case for case in self._cases if case.open is not None and case.open.incident == incident]
         for case in known:
             case.withdraw()
+        self._orphans = [finding for finding in self._orphans if finding.incident != incident]
         return bool(known)
 
     def restore(self, findings: Iterable[Finding]) -> None:

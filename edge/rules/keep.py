@@ -24,7 +24,7 @@ from sync.errors import WireError
 from sync.wire import decode, encode, word
 
 KEEP_EVERY_S: Final = 300
-"""How long it takes until the file learns that an incident goes on: an SD card is not to be worn out by it."""
+"""How long it takes until the file learns that an incident goes on: it must not wear out an SD card."""
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge.audit import AUDIT_FILE, MAX_ROWS, Audit, Entry, Told, entries
 from edge.commands import PER_MINUTE
-from edge.events import AlertKind, IntrusionDetails, PictureBox
+from edge.events import AlertKind, PictureBox, SightingDetails
 from edge.messages import compose, to_message
 from edge.reloading import ReloadWatch
 from sensors.lamps import LampState
@@ -261,7 +261,7 @@ def test_an_intrusion_that_the_vision_process_told_can_be_withdrawn(desk, bench)
         bench.config.site,
         component="camera",
         device="gate-camera",
-        details=IntrusionDetails(label="person", score=0.9, box=box, count=2),
+        details=SightingDetails(label="person", score=0.9, box=box, count=2),
     )
     raised = to_message(alert, bench.config.site)
     send_wake(bench.config.wake_socket, {"told": encode(Told.of_sighting(raised))})
