@@ -59,7 +59,7 @@ class ZoneSettings:
     points: str = field(
         metadata={
             "help": "Its corners in order, each as x,y in fractions of the picture from its top left corner; "
-            "`tuquan setup` draws them.",
+            "the setup page draws them.",
             "example": "0.10,0.40 0.90,0.40 0.95,1 0.05,1",
         }
     )

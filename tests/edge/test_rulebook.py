@@ -17,7 +17,7 @@ from edge.zones import During, RuleKind, RuleSettings, WatchSettings, rules_of
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
 from models.tracker import Tracker
-from tests.edge.stage import GATE, MARKET, S, Stage, nobody, track, waits
+from tests.edge.stage import GATE, MARKET, NIGHT, S, Stage, nobody, track, waits
 
 HOUR = 3600.0
 NIGHT_RULE = RuleSettings(kind=RuleKind.INTRUSION, zone="Cổng chợ")
@@ -33,7 +33,7 @@ def wave(at_s, period_s, low, high):
 
 
 def test_a_thief_of_twenty_minutes_is_one_alert_some_updates_and_one_end():
-    """Whoever wanders about a closed market is told once; now and then that they go on; then that they went."""
+    """Whoever wanders about a closed market is told once, now and then that they go on, then their end."""
     stage = Stage(NIGHT_RULE, zone=MARKET)
     stage.play(nobody, 0, HOUR)
     stage.play(
@@ -260,7 +260,7 @@ def test_a_loiterer_who_leaves_for_good_ends_it_though_others_pass():
 
 
 def test_a_crowd_has_to_last_and_may_thin_out_a_little():
-    """Ten for half a minute are a crowd; it goes on with eight, through a moment of four, and ends with three."""
+    """Ten for half a minute are a crowd; it goes on with eight, through a moment of four, not with three."""
     stage = Stage(RuleSettings(kind=RuleKind.CROWD, zone="Cổng chợ"))
 
     def crowd(size):
@@ -443,7 +443,7 @@ def test_the_zones_tell_how_they_are():
     stage.play(lambda at_s: [track(1, at_s), track(2, at_s, foot=(0.05, 0.6))], 0, 20)
     (zone,) = stage.book.zones()
     assert (zone.name, zone.open) == ("Cổng chợ", False)
-    assert zone.until == stage.starts + timedelta(hours=5)
+    assert zone.until == NIGHT + timedelta(hours=5)
     assert [entry.id for entry in zone.inside] == [1]
     assert zone.dwell_s == pytest.approx(19.5)
     assert zone.firing == ("intrusion Cổng chợ",)
