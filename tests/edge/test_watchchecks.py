@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edge.config import examine
-from edge.zones import During, RuleKind, rules_of
+from edge.hours import Hours
+from edge.zones import During, RuleKind, RuleSettings, rules_of
 
 HEAD = """
 [node]
@@ -167,3 +171,24 @@ def test_one_mistake_in_a_zone_is_not_held_against_its_rules(problems):
     """A zone whose name was refused does not make every rule about it wrong."""
     found = problems(ZONE.replace('name = "Cổng chợ"', "name = 3") + RULE)
     assert [path for path, problem in found.items() if not problem.warning] == ["zone[0].name"]
+
+
+def test_the_example_of_the_page_about_rules_can_be_used(problems):
+    """What docs/rules.md shows is a configuration without a single doubt, and its hours are hours."""
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert problems(block) == {}
+    hours = re.findall(r"^\| `([^`]+)` \|", page.partition("## Opening hours")[2], re.MULTILINE)
+    assert len(hours) == 8
+    for text in hours:
+        assert Hours.parse([text]).rules
+
+
+def test_the_page_about_rules_gives_the_defaults_that_hold():
+    """Whoever reads 120 s gets 120 s."""
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE))
+    assert set(rows) == set(RuleKind)
+    for kind in (RuleKind.LOITERING, RuleKind.CROWD, RuleKind.OBSTRUCTION):
+        assert f"{RuleSettings(kind=kind).lasting_s:g} s" in rows[kind]
+    assert f"{RuleSettings(kind=RuleKind.CROWD).least} persons" in rows[RuleKind.CROWD]
