@@ -132,7 +132,7 @@ class Vision:
         self._stop = stop
         known = {self._config.camera.name, "detector"} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
-        self._book.restore(self._kept.load(self._clock_ns()))
+        self._book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
         if not self._config.camera.source:
             while not stop.wait(1.0):
                 self._housekeeping(healthy=True)

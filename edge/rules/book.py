@@ -7,6 +7,7 @@ what it was shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -86,14 +87,18 @@ class RuleBook:
         self._orphans = [finding for finding in self._orphans if finding.incident != incident]
         return bool(known)
 
-    def restore(self, findings: Iterable[Finding]) -> None:
+    def restore(self, findings: Iterable[Finding], *, at_ns: int) -> None:
         """Take up what a former run left open (its `open`), before the first look.
 
         Each goes on under its id while its rule is fulfilled; otherwise it ends after its cool-down, counted
         from the first look. Those whose rule is gone end at the first look.
+
+        Args:
+            findings: What was open.
+            at_ns: Now; the times of a former run mean nothing in this one.
         """
         cases = {(case.rule.title, case.rule.zone, case.rule.kind.value): case for case in self._cases}
-        for finding in findings:
+        for finding in (replace(entry, at_ns=at_ns) for entry in findings):
             case = cases.get((finding.rule, finding.zone, finding.kind.value))
             if case is None or case.open is not None:
                 self._orphans.append(finding)

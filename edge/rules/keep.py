@@ -64,7 +64,7 @@ class KeptFindings:
         """What was open when it was last kept; nothing where there is no file, or a damaged one.
 
         Args:
-            at_ns: Now; the times of a former run mean nothing in this one.
+            at_ns: Now, for the track that stands for the one of the former run.
         """
         try:
             found = decode(_File, json.loads(self._path.read_text(encoding="utf-8")))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from edge.events import AlertKind
 from edge.incidents import Phase
 from edge.rules.book import RuleBook
-from edge.rules.finding import Ending
+from edge.rules.finding import Ending, Finding
 from edge.zones import During, RuleKind, RuleSettings, WatchSettings, rules_of
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
@@ -113,7 +116,7 @@ def test_updates_grow_rare_while_something_stays():
     assert stage.count(Phase.RAISED) == 1
     assert 8 <= stage.count(Phase.CONTINUES) <= 14
     assert waited[1] == 300
-    assert max(b - a for a, b in itertools.pairwise(waited)) <= HOUR + 2
+    assert max(b - a for a, b in pairwise(waited)) <= HOUR + 2
 
 
 def test_a_short_absence_does_not_end_it_and_a_long_one_does():
@@ -374,7 +377,7 @@ def test_a_restart_goes_on_with_what_goes_on_and_ends_what_does_not():
     first.play(waits(1), 0, 30)
     (kept,) = first.book.open()
     second = Stage(NIGHT_RULE)
-    second.book.restore([kept])
+    second.book.restore([kept], at_ns=1000 * S)
     second.play(waits(7, first_s=1000), 1000, 1100)
     assert second.found == []
     second.play(nobody, 1100, 1200)
@@ -388,7 +391,7 @@ def test_a_restart_into_an_empty_picture_ends_it_after_the_cool_down():
     first = Stage(NIGHT_RULE)
     first.play(waits(1), 0, 30)
     second = Stage(NIGHT_RULE)
-    second.book.restore(first.book.open())
+    second.book.restore(first.book.open(), at_ns=0)
     second.play(nobody, 500, 600)
     assert [(finding.phase, finding.at_ns / S) for finding in second.found] == [(Phase.ENDED, 560)]
 
@@ -398,7 +401,7 @@ def test_an_incident_whose_rule_is_gone_ends_at_the_first_look():
     first = Stage(NIGHT_RULE)
     first.play(waits(1), 0, 30)
     second = Stage(RuleSettings(kind=RuleKind.CROWD, zone="Cổng chợ"))
-    second.book.restore(first.book.open())
+    second.book.restore(first.book.open(), at_ns=0)
     assert len(second.book.open()) == 1
     second.play(nobody, 0, 2)
     assert [finding.ending for finding in second.found] == [Ending.REMOVED]
@@ -461,3 +464,51 @@ def test_a_zone_without_a_rule_tells_who_is_in_it_too():
         (),
     )
     assert (whole.name, whole.firing) == ("", ("anywhere",))
+
+
+# Whatever happens
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from([(0.5, 0.6), (0.3, 0.6), (0.7, 0.8), (0.1, 0.6), (0.195, 0.6)]),
+        st.integers(1, 4),
+        st.sampled_from([1.0, 8.0, 40.0, 200.0]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+kinds = st.sampled_from([kind for kind in RuleKind if kind is not RuleKind.CROSSING])
+
+
+@hypothesis_settings(deadline=None, max_examples=60)
+@given(script=moves, kind=kinds, hour=st.sampled_from([0, 4.95, 12, 18.95]), withdraw=st.booleans())
+def test_every_incident_lives_one_life(script, kind, hour, withdraw):
+    """Raised, updates with pauses, one end: in that order, one at a time, whatever happens."""
+    rule = RuleSettings(
+        kind=kind, zone="Cổng chợ", dwell_s=20, count=1, labels=("person",), during=During.CLOSED
+    )
+    stage = Stage(rule, zone=MARKET, starts=NIGHT + timedelta(hours=hour))
+    withdrawn, at_s = set(), 0.0
+    for foot, number, lasts_s, there in script:
+        stage.play(waits(number, foot=foot) if there else nobody, at_s, at_s + lasts_s, every_s=1.0)
+        at_s += lasts_s
+        if withdraw and stage.book.open():
+            withdrawn.add(stage.book.open()[0].incident)
+            stage.book.withdraw(stage.book.open()[0].incident)
+    stage.play(nobody, at_s, at_s + 400, every_s=2.0)
+    assert stage.book.open() == ()
+    lives: dict[UUID, list[Finding]] = {}
+    for finding in stage.found:
+        lives.setdefault(finding.incident, []).append(finding)
+    ends = [-1]
+    for incident, (raised, *rest) in lives.items():
+        assert raised.phase is Phase.RAISED
+        assert raised.at_ns >= ends[-1], "one at a time"
+        phases = [finding.phase for finding in rest]
+        if incident not in withdrawn:
+            assert phases.pop() is Phase.ENDED
+            assert rest[-1].ending is not Ending.NONE
+        assert set(phases) <= {Phase.CONTINUES}
+        told = [finding.at_ns / S for finding in (raised, *rest) if finding.phase is not Phase.ENDED]
+        assert all(b - a >= (10 if n == 0 else 60) for n, (a, b) in enumerate(pairwise(told)))
+        ends.append((rest or [raised])[-1].at_ns)
