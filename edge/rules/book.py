@@ -46,9 +46,8 @@ class RuleBook:
         self._lines = [LineWatch(rule, lines[rule.line]) for rule in rules if rule.kind is RuleKind.CROSSING]
         if any(case.rule.zone == _WHOLE for case in self._cases):
             areas[_WHOLE], self._hours[_WHOLE] = (), Hours()
-        used = {(case.rule.zone, anchor_of(case.rule.kind)) for case in self._cases}
-        used |= {(name, Anchor.FOOT) for name in areas}
-        self._watches = {key: ZoneWatch(areas[key[0]], key[1]) for key in used}
+        self._labels = _labels(self._cases, areas)
+        self._watches = {key: ZoneWatch(areas[key[0]], key[1]) for key in self._labels}
         self._states: dict[str, OpenState | None] = dict.fromkeys(self._hours)
         self._minute: datetime | None = None
         self._orphans: list[Finding] = []
@@ -62,8 +61,9 @@ class RuleBook:
             local: The time at the place; None while the clock cannot be trusted.
         """
         self._turn(local)
-        for watch in self._watches.values():
-            watch.look(tracks, at_ns)
+        for key, watch in self._watches.items():
+            labels = self._labels[key]
+            watch.look([track for track in tracks if not labels or track.label in labels], at_ns)
         findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
         self._orphans.clear()
         live = {track.id for track in tracks}
@@ -142,3 +142,13 @@ class RuleBook:
             dwell_s=max((entry.stayed_ns() for entry in seen.values()), default=0) / 1e9,
             firing=tuple(case.rule.title for case in cases if case.open is not None),
         )
+
+
+def _labels(cases: Sequence[Case], zones: Iterable[str]) -> dict[tuple[str, Anchor], frozenset[str]]:
+    """What has to be watched in which zone; all labels where no rule says which."""
+    labels: dict[tuple[str, Anchor], frozenset[str]] = {}
+    for case in cases:
+        key = (case.rule.zone, anchor_of(case.rule.kind))
+        labels[key] = labels.get(key, frozenset()) | set(case.rule.wanted)
+    watched = {zone for zone, _ in labels}
+    return labels | {(name, Anchor.FOOT): frozenset() for name in zones if name not in watched}
