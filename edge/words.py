@@ -273,7 +273,8 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
 def _sighting(details: SightingDetails, language: Language) -> str:
     """How many, and for how long where that is worth a word: ``2 người, 3 phút``."""
     label = label_phrase(details.label, language)
-    parts = [f"{details.count} {label}" if details.count > 1 else ""]
+    times = " " if language is Language.VI else " x "  # an English plural is not always one with s
+    parts = [f"{details.count}{times}{label}" if details.count > 1 else ""]
     parts += [show_duration(details.dwell_s, language)] if details.dwell_s >= 1 else []
     return ", ".join(filter(None, parts))
 
@@ -284,7 +285,7 @@ def state_phrase(component: str, state: State, language: Language = Language.VI)
     return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
-def headline(
+def headline(  # noqa: PLR0913 - an alert has that many sides
     kind: AlertKind,
     place: str,
     *,
