@@ -7,7 +7,7 @@ Every package defines the settings of its own parts; here they are put together 
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from edge.zones import LineSettings, RuleSettings, ZoneSettings
-from models.settings import DetectorSettings
+from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
 from sensors.lamps import LampSettings
@@ -27,6 +27,7 @@ from sensors.power import PowerInputSettings
 from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
+from sensors.view import MaskSettings, MotionSettings
 from sync.outbox import OutboxSettings
 from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
 
@@ -281,6 +282,15 @@ class NodeConfig:
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
     )
+    motion: MotionSettings = field(
+        default_factory=MotionSettings, metadata={"help": "When a picture is worth the model's time."}
+    )
+    tracker: TrackerSettings = field(
+        default_factory=TrackerSettings, metadata={"help": "When something seen counts as really there."}
+    )
+    mask: tuple[MaskSettings, ...] = field(
+        default=(), metadata={"help": "Parts of the picture that nobody may see, burnt black at once."}
+    )
     zone: tuple[ZoneSettings, ...] = field(
         default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
     )
@@ -349,7 +359,11 @@ def examine(file: Path) -> Examined:
         raw = parse(file)
     except ConfigError as error:
         return Examined(config=None, problems=error.problems)
-    folder = file.absolute().parent
+    return examine_table(raw, file.absolute().parent)
+
+
+def examine_table(raw: Mapping[str, object], folder: Path) -> Examined:
+    """The same for what was parsed already, as it would stand in a file of this folder."""
     config, problems = read(NodeConfig, raw, folder=folder)
     problems += cross_problems(config, {problem.path for problem in problems})
     failed = any(not problem.warning for problem in problems)
