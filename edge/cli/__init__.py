@@ -30,6 +30,8 @@ _WHERE = {
     "doctor": "edge.cli.doctor",
     "clock": "edge.cli.clock",
     "station": "edge.cli.station",
+    "setup": "edge.cli.setup",
+    "notice": "edge.cli.notice",
 }
 
 EXIT_FAILED = 1
