@@ -140,9 +140,7 @@ class Site:
         admission = self._access.enter(code if isinstance(code, str) else "")
         if admission.entry is not Entry.OPEN:
             wait_s = math.ceil(admission.wait_s)
-            answer = _json(
-                {"error": admission.entry.value, "wait_s": wait_s}, _ENTRY_STATUS[admission.entry]
-            )
+            answer = _json({"error": admission.entry.value, "wait_s": wait_s}, _ENTRY_STATUS[admission.entry])
             if wait_s:
                 answer.headers["retry-after"] = str(wait_s)
             return answer

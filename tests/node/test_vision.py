@@ -63,9 +63,8 @@ class Eyes:
         self.wake = WakeListener(self.config.wake_socket)
         self.said = []
         opener = detector if callable(detector) else (lambda: detector)
-        self.vision = Vision(
-            self.config, self.outbox, Teller(self.config, clock), Watchdog(Notifier(), None), opener=opener
-        )
+        teller, watchdog = Teller(self.config, clock), Watchdog(Notifier(), None)
+        self.vision = Vision(self.config, self.outbox, teller, watchdog, clock=clock, opener=opener)
         self._stop = threading.Event()
         self.thread = threading.Thread(target=self.vision.run, args=(self._stop,), daemon=True)
         self.thread.start()
