@@ -185,11 +185,14 @@ class Recorder:
             self._ring.add(frame)
 
     def on_look(self, at_ns: int, detections: Sequence[Detection], tracks: Sequence[Track]) -> None:
-        """Take in who was where in a frame: every detection, down to the faintest: all have to be covered.
+        """Take in who was where in a frame.
+
+        Everybody has to be covered, not only whoever a rule would act on: hand over every detection down to
+        `edge.evidence.cover.LEAST_SCORE`.
 
         Args:
             at_ns: The frame's `captured_ns`.
-            detections: What was found, in coordinates of the whole frame.
+            detections: What was found, in coordinates of the whole frame; a look at a part of it will do.
             tracks: All live tracks.
         """
         self._looks.append(look_at(at_ns, detections, tracks))
