@@ -12,7 +12,6 @@ There is one clip for an incident, however long that lasts: from `pre_roll_s` be
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -53,7 +52,7 @@ from models.track import Track
 from sensors.camera import Frame
 from sensors.errors import FilmError
 from sensors.film import Footage
-from sensors.ring import NICE, Ring, Strip
+from sensors.ring import Ring, Strip, stand_back
 from sync.clock import Clock
 from sync.cloudevent import utc_text
 from sync.errors import SyncError
@@ -243,7 +242,7 @@ class Recorder:
             if code in now
         )
 
-    def close(self, timeout_s: float = 20.0) -> None:
+    def close(self, timeout_s: float = 8.0) -> None:
         """Cut what is open, write it, and end the threads.
 
         Raises:
@@ -300,7 +299,7 @@ class Recorder:
     # -- the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux: of this thread alone
+        stand_back()
         problem = seal_problem(self._settings.recipients) if self._settings.recipients else ""
         self._say(SEAL, problem)
         while (work := self._next()) is not None:

@@ -51,7 +51,7 @@ def covered(found, number):
 
 @pytest.mark.parametrize(("every", "least"), [(1, 1.0), (3, 0.995), (5, 0.99)])
 def test_no_walker_is_uncovered_between_looks(walkers, every, least):
-    """Looks at every frame, every third or fifth: the heads that the model finds in all of them are covered."""
+    """Looks at every frame, every third or fifth: the heads that the model finds in all are covered."""
     looks = [look_at(number * FRAME_NS, walkers[number], []) for number in range(0, FRAMES, every)]
     found = spans(looks, frozenset(), width=WIDTH, height=HEIGHT)
     heads, shares = [], []
