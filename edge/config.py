@@ -30,7 +30,7 @@ from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
 from sync.outbox import OutboxSettings
-from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
+from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings, UploadSettings
 
 _log = logging.getLogger(__name__)
 
@@ -294,6 +294,9 @@ class NodeConfig:
     intake: SecondPathSettings = field(
         default_factory=SecondPathSettings,
         metadata={"help": "The second path: presses go to the station by HTTPS when no broker takes them."},
+    )
+    upload: UploadSettings = field(
+        default_factory=UploadSettings, metadata={"help": "How pictures travel to the station's intake."}
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Where alerts go: MQTT 5 brokers, the preferred one first."}
