@@ -7,7 +7,7 @@ Every package defines the settings of its own parts; here they are put together 
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,12 @@ from typing import Final
 from edge.checks import cross_problems
 from edge.errors import ConfigError, ConfigProblem
 from edge.events import AlertKind, Area, Contact, Language, Status
-from edge.intrusion import IntrusionSettings
+from edge.evidence.settings import EvidenceSettings
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
-from models.settings import DetectorSettings
+from edge.zones import LineSettings, RuleSettings, ZoneSettings
+from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
 from sensors.lamps import LampSettings
@@ -27,8 +28,9 @@ from sensors.power import PowerInputSettings
 from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
+from sensors.view import MaskSettings, MotionSettings, SceneSettings
 from sync.outbox import OutboxSettings
-from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
+from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings, UploadSettings
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +97,20 @@ class StepSettings:
         metadata={"help": "When a part does not work.", "example": ("Báo người phụ trách kỹ thuật.",)},
     )
     intrusion: tuple[str, ...] = field(
-        default=(), metadata={"help": "When a person is in view.", "example": ("Xem hình rồi gọi đội trực.",)}
+        default=(),
+        metadata={"help": "When somebody is in a zone.", "example": ("Xem hình rồi gọi đội trực.",)},
+    )
+    loitering: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When somebody stays in a zone.", "example": ("Cử người đến hỏi thăm.",)},
+    )
+    crowd: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When many gather in a zone.", "example": ("Xem hình, báo công an phường.",)},
+    )
+    obstruction: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When a vehicle blocks a zone.", "example": ("Nhắc chủ xe dời xe.",)},
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -265,11 +280,38 @@ class NodeConfig:
         default_factory=SirenSettings, metadata={"help": "A siren or buzzer at the node."}
     )
     camera: CameraSettings = field(default_factory=CameraSettings, metadata={"help": "The camera, if any."})
+    mask: tuple[MaskSettings, ...] = field(
+        default=(),
+        metadata={"help": "Areas that nobody may see: black before anything is looked at, filmed or sent."},
+    )
+    motion: MotionSettings = field(
+        default_factory=MotionSettings, metadata={"help": "When a frame is worth the model's time."}
+    )
+    camera_view: SceneSettings = field(
+        default_factory=SceneSettings,
+        metadata={"help": "When the picture says that somebody covered, blinded or turned the camera."},
+    )
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
     )
-    intrusion: IntrusionSettings = field(
-        default_factory=IntrusionSettings, metadata={"help": "When something seen becomes an alert."}
+    tracker: TrackerSettings = field(
+        default_factory=TrackerSettings,
+        metadata={"help": "How often and how surely something has to be seen to count."},
+    )
+    zone: tuple[ZoneSettings, ...] = field(
+        default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
+    )
+    line: tuple[LineSettings, ...] = field(
+        default=(), metadata={"help": "Lines across the picture, for counting who crosses them."}
+    )
+    rule: tuple[RuleSettings, ...] = field(
+        default=(),
+        metadata={
+            "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
+        },
+    )
+    evidence: EvidenceSettings = field(
+        default_factory=EvidenceSettings, metadata={"help": "What is kept of an incident, and for how long."}
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}
@@ -277,6 +319,9 @@ class NodeConfig:
     intake: SecondPathSettings = field(
         default_factory=SecondPathSettings,
         metadata={"help": "The second path: presses go to the station by HTTPS when no broker takes them."},
+    )
+    upload: UploadSettings = field(
+        default_factory=UploadSettings, metadata={"help": "How pictures travel to the station's intake."}
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Where alerts go: MQTT 5 brokers, the preferred one first."}
@@ -286,6 +331,11 @@ class NodeConfig:
     def site(self) -> Site:
         """Who and where the node is, in the words of the vocabulary."""
         return self.node.site
+
+    @property
+    def evidence_directory(self) -> Path:
+        """Where clips are kept."""
+        return self.storage.directory / "evidence"
 
     @property
     def wake_socket(self) -> Path:
@@ -327,7 +377,11 @@ def examine(file: Path) -> Examined:
         raw = parse(file)
     except ConfigError as error:
         return Examined(config=None, problems=error.problems)
-    folder = file.absolute().parent
+    return examine_table(raw, file.absolute().parent)
+
+
+def examine_table(raw: Mapping[str, object], folder: Path) -> Examined:
+    """The same for what was parsed already, as it would stand in a file of this folder."""
     config, problems = read(NodeConfig, raw, folder=folder)
     problems += cross_problems(config, {problem.path for problem in problems})
     failed = any(not problem.warning for problem in problems)

@@ -6,7 +6,7 @@ class and a message id of its own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from edge.clockevent import ClockEvent
@@ -30,6 +30,9 @@ from edge.events import (
     TamperDetails,
     new_id,
 )
+from edge.evidenceevents import ClipNotice, Thumbnail
+from edge.seenwords import seen_phrase
+from edge.watchevents import CrossingEvent, TrackEvent
 from edge.words import headline
 from sync.clock import Clock
 from sync.cloudevent import utc_text
@@ -37,6 +40,11 @@ from sync.message import Message, MessageClass
 
 ROOT: Final = "tuquan/v1"
 """What every topic begins with; the number changes when subscribers would have to."""
+
+Stored: TypeAlias = (
+    Alert | SensorEvent | ClockEvent | CommandEvent | CrossingEvent | TrackEvent | Thumbnail | ClipNotice
+)
+"""What has a place in the outbox's order."""
 
 LIFE_SAFETY: Final = frozenset({AlertKind.PANIC, AlertKind.SMOKE})
 """The kinds of alert that nothing may overtake or displace."""
@@ -79,8 +87,8 @@ def details_for(
     """The details of a kind that comes from a sensor or from the node itself.
 
     Args:
-        kind: Any kind but intrusion, whose details come from a picture, and those that the station raises.
-        code: Which fault, for the two fault kinds.
+        kind: Any but those that a camera sees, whose details come from a picture, and the station's own.
+        code: Which fault, for the two fault kinds; what happened to a camera's view, for tamper.
         text: A sentence about a device fault.
         level: What an analog sensor reads, 0 to 1; values outside (noise) are cut to that.
         covert: Whether a panic press shows nothing.
@@ -95,14 +103,14 @@ def details_for(
         case AlertKind.SMOKE:
             return SmokeDetails(level=level)
         case AlertKind.TAMPER:
-            return TamperDetails(level=level)
+            return TamperDetails(code=code, level=level)
         case AlertKind.LINE_FAULT:
             return LineFaultDetails(code=code, level=level)
         case AlertKind.DEVICE_FAULT:
             return DeviceFaultDetails(code=code, text=text)
-        case AlertKind.INTRUSION:
+        case AlertKind.INTRUSION | AlertKind.LOITERING | AlertKind.CROWD | AlertKind.OBSTRUCTION:
             raise ValueError(
-                "An intrusion has IntrusionDetails: label, score, box and count from the picture."
+                f"{kind} has SightingDetails: label, score, box, count and the rest from the picture."
             )
         case _:
             raise ValueError(f"{kind} is raised by the station, which makes its details itself.")
@@ -139,7 +147,7 @@ def compose(  # noqa: PLR0913 - an alert has that many parts
         urgency=weight.urgency,
         severity=weight.severity,
         certainty=weight.certainty,
-        headline=headline(kind, site.area.place, status=site.status),
+        headline=headline(kind, site.area.place, status=site.status, what=seen_phrase(kind, details)),
         instruction=site.steps.get(kind, ()),
         contacts=site.contacts.get(kind, ()),
         details=details,
@@ -148,19 +156,26 @@ def compose(  # noqa: PLR0913 - an alert has that many parts
 
 def ended(alert: Alert) -> Alert:
     """The Update that says that the cause of an alert is gone; the same incident."""
-    words = headline(alert.kind, alert.area.place, status=alert.status, active=False)
+    what = seen_phrase(alert.kind, alert.details, active=False)
+    words = headline(alert.kind, alert.area.place, status=alert.status, active=False, what=what)
     return replace(alert, msg_type=MsgType.UPDATE, active=False, headline=words)
 
 
 def cancelled(alert: Alert) -> Alert:
     """The Cancel that withdraws an alert: it should not have been raised; the same incident."""
-    words = headline(alert.kind, alert.area.place, status=alert.status, msg_type=MsgType.CANCEL)
+    words = headline(
+        alert.kind,
+        alert.area.place,
+        status=alert.status,
+        msg_type=MsgType.CANCEL,
+        what=seen_phrase(alert.kind, alert.details),
+    )
     return replace(alert, msg_type=MsgType.CANCEL, active=False, headline=words)
 
 
-def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Site) -> Message:
+def to_message(event: Stored, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
-    family = "alert" if isinstance(event, Alert) else "event"
+    family = family_of(type(event))
     return Message(
         id=new_id(),
         topic=f"{site.base_topic}/{family}/{event.kind}",
@@ -173,8 +188,17 @@ def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Sit
     )
 
 
-def message_class(event: Alert | SensorEvent | ClockEvent | CommandEvent) -> MessageClass:
+def family_of(document: type) -> str:
+    """The level of the topic, and of the CloudEvents type, that says what sort of thing it is."""
+    if document is Alert:
+        return "alert"
+    return "evidence" if document in (Thumbnail, ClipNotice) else "event"
+
+
+def message_class(event: Stored) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
+    if isinstance(event, Thumbnail | ClipNotice):
+        return MessageClass.EVIDENCE
     if not isinstance(event, Alert):
         return MessageClass.EVENT
     return MessageClass.LIFE_SAFETY if event.kind in LIFE_SAFETY else MessageClass.SECURITY
@@ -185,6 +209,10 @@ SCHEMAS: Final[dict[type, str]] = {
     SensorEvent: "event",
     ClockEvent: "clock-event",
     CommandEvent: "command-event",
+    CrossingEvent: "crossing-event",
+    TrackEvent: "track-event",
+    Thumbnail: "thumbnail",
+    ClipNotice: "clip",
     NodeStatus: "status",
     Health: "health",
 }

@@ -23,9 +23,11 @@ from edge.events import (
     NodeLostDetails,
     NodeState,
     Severity,
+    SightingDetails,
     Status,
     Urgency,
 )
+from edge.evidenceevents import EvidenceKind
 from sensors.lamps import LampState
 from sensors.readings import Source, State
 from sync.clock import ClockQuality
@@ -42,6 +44,9 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         AlertKind.LINE_FAULT: ("Sự cố đường dây", "Line fault"),
         AlertKind.DEVICE_FAULT: ("Lỗi thiết bị", "Device fault"),
         AlertKind.INTRUSION: ("Có người trong khu vực", "Person in the area"),
+        AlertKind.LOITERING: ("Có người quanh quẩn", "Person loitering"),
+        AlertKind.CROWD: ("Tụ tập đông người", "Crowd"),
+        AlertKind.OBSTRUCTION: ("Xe chắn lối đi", "Vehicle in the way"),
         AlertKind.NODE_SILENT: ("Mất liên lạc với thiết bị", "Node out of contact"),
         AlertKind.NODE_POWER_LOST: ("Thiết bị mất điện", "Node without power"),
         AlertKind.MESSAGE_GAP: ("Thiếu tin từ thiết bị", "Messages of a node are missing"),
@@ -54,12 +59,19 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state"),
         EventKind.CLOCK: ("Đồng hồ được chỉnh lại", "Clock set"),
         EventKind.COMMAND: ("Lệnh từ phường", "Command of the commune"),
+        EventKind.CROSSING: ("Lượt qua vạch đếm", "Line crossed"),
+        EventKind.TRACK: ("Đã đi khỏi khung hình", "Gone out of view"),
+    },
+    EvidenceKind: {
+        EvidenceKind.THUMBNAIL: ("Ảnh nhỏ của sự việc", "Thumbnail"),
+        EvidenceKind.CLIP: ("Đoạn phim của sự việc", "Clip"),
     },
     CommandName: {
         CommandName.TEST: ("Thử báo động", "Test alert"),
         CommandName.SILENCE: ("Tắt còi", "Silence the siren"),
         CommandName.FALSE_ALARM: ("Báo động nhầm", "False alarm"),
         CommandName.EVIDENCE_REQUEST: ("Yêu cầu hình ảnh", "Evidence request"),
+        CommandName.EVIDENCE_DELETE: ("Xóa hình ảnh", "Delete pictures"),
         CommandName.RELOAD: ("Nạp lại cấu hình", "Reload the configuration"),
     },
     Outcome: {
@@ -82,6 +94,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Reason.NOT_FOUND: ("Không tìm thấy báo động này", "There is no such incident"),
         Reason.STILL_ACTIVE: ("Sự việc vẫn đang diễn ra", "It is still going on"),
         Reason.NOTHING_KEPT: ("Thiết bị không lưu hình ảnh", "The node keeps no pictures"),
+        Reason.GONE: ("Hình ảnh đã bị xóa", "The pictures are gone"),
+        Reason.NO_UPLOAD: (
+            "Thiết bị chưa được cài đặt để gửi hình ảnh",
+            "The node is not set up to send pictures",
+        ),
         Reason.CONFIGURATION: ("Cấu hình mới có lỗi", "The new configuration is wrong"),
         Reason.BUSY: ("Đang có báo động chưa xong", "An alarm is being dealt with"),
         Reason.SILENT: ("Còi đang không kêu", "The siren was silent"),
@@ -130,6 +147,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Source.SMOKE_SENSOR: ("Cảm biến khói", "Smoke sensor"),
         Source.TAMPER_LOOP: ("Mạch chống phá hoại", "Tamper loop"),
         Source.CAMERA: ("Camera", "Camera"),
+        Source.CAMERA_VIEW: ("Khung hình camera", "Camera view"),
         Source.POWER_INPUT: ("Điện lưới", "Mains"),
     },
     State: {
@@ -142,6 +160,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         State.SHORT: ("Chập dây", "Line shorted"),
         State.FAULT: ("Lỗi", "Fault"),
         State.LOST: ("Mất tín hiệu", "Lost"),
+        State.COVERED: ("Ống kính bị che", "Covered"),
+        State.MOVED: ("Camera bị xoay lệch", "Turned away"),
+        State.BLINDED: ("Camera bị chói", "Blinded"),
+        State.DARK: ("Quá tối", "Too dark"),
+        State.FROZEN: ("Hình bị đứng", "Picture frozen"),
     },
     LampState: {
         LampState.OFF: ("Tắt", "Off"),
@@ -165,6 +188,9 @@ _ENDED: Final[dict[AlertKind, Phrase]] = {
     AlertKind.LINE_FAULT: ("Đường dây đã bình thường trở lại", "Line normal again"),
     AlertKind.DEVICE_FAULT: ("Thiết bị đã hoạt động trở lại", "Device works again"),
     AlertKind.INTRUSION: ("Không còn người trong khu vực", "Area empty again"),
+    AlertKind.LOITERING: ("Không còn người quanh quẩn", "Nobody loitering any more"),
+    AlertKind.CROWD: ("Đám đông đã giải tán", "Crowd dispersed"),
+    AlertKind.OBSTRUCTION: ("Lối đi đã thông", "Way clear again"),
     AlertKind.NODE_SILENT: ("Đã liên lạc lại được với thiết bị", "Node in contact again"),
     AlertKind.NODE_POWER_LOST: ("Thiết bị đã có điện trở lại", "Node has power again"),
     AlertKind.MESSAGE_GAP: ("Đã nhận đủ tin còn thiếu của thiết bị", "The missing messages have arrived"),
@@ -173,6 +199,7 @@ _ENDED: Final[dict[AlertKind, Phrase]] = {
 
 _PARTS: Final[dict[str, Phrase]] = {
     "storage": ("Bộ nhớ lưu trữ", "Storage"),
+    "evidence": ("Lưu hình ảnh", "Keeping pictures"),
     "vision": ("Nhận diện hình ảnh", "Vision"),
     "clock": ("Đồng hồ", "Clock"),
     "uplink": ("Đường truyền", "Uplink"),
@@ -242,9 +269,20 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
             f"{details.missing} missing, numbers {numbers}",
         )
         return _pick(words, language)
+    if isinstance(details, SightingDetails):
+        return _sighting(details, language)
     if isinstance(details, DeviceFaultDetails):
         return _pick(_MAINS_LOST, language) if details.code == "mains-lost" else details.text
     return ""
+
+
+def _sighting(details: SightingDetails, language: Language) -> str:
+    """How many, and for how long where that is worth a word: ``2 người, 3 phút``."""
+    label = label_phrase(details.label, language)
+    times = " " if language is Language.VI else " x "  # an English plural is not always one with s
+    parts = [f"{details.count}{times}{label}" if details.count > 1 else ""]
+    parts += [show_duration(details.dwell_s, language)] if details.dwell_s >= 1 else []
+    return ", ".join(filter(None, parts))
 
 
 def state_phrase(component: str, state: State, language: Language = Language.VI) -> str:
@@ -253,19 +291,28 @@ def state_phrase(component: str, state: State, language: Language = Language.VI)
     return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
-def headline(
+def headline(  # noqa: PLR0913 - an alert has that many sides
     kind: AlertKind,
     place: str,
     *,
     status: Status = Status.ACTUAL,
     msg_type: MsgType = MsgType.ALERT,
     active: bool = True,
+    what: Phrase | None = None,
 ) -> Headline:
     """One line that says what happened and where, in both languages.
 
     An exercise or a test says so first, so that nobody runs for it; an incident that is over says that.
+
+    Args:
+        kind: What happened.
+        place: Where.
+        status: Whether it is in earnest.
+        msg_type: A Cancel says so.
+        active: Whether it goes on.
+        what: Words that say more than the kind's own.
     """
-    what = WORDS[AlertKind][kind] if active else _ENDED[kind]
+    what = what or (WORDS[AlertKind][kind] if active else _ENDED[kind])
     if msg_type is MsgType.CANCEL:
         withdrawn = WORDS[MsgType][MsgType.CANCEL]
         what = (f"{withdrawn[0]}: {what[0]}", f"{withdrawn[1]}: {what[1]}")

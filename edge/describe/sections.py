@@ -23,10 +23,18 @@ VIETNAMESE: Final[dict[str, str]] = {
     "lamps": "Các đèn cho biết báo động đã được chuyển đến đâu.",
     "siren": "Còi hoặc chuông báo động tại chỗ.",
     "camera": "Camera, nếu có.",
+    "mask": "Các vùng không ai được xem: bôi đen trước khi xem, quay hay gửi đi.",
+    "motion": "Khi nào một khung hình đáng để mô hình xem xét.",
+    "camera_view": "Khi nào hình cho thấy camera bị che, bị lóa hoặc bị xoay.",
     "detector": "Mô hình nhận diện người và xe trong hình.",
-    "intrusion": "Khi nào phát hiện người thì báo động.",
+    "tracker": "Phải thấy bao nhiêu lần, chắc đến mức nào thì mới tính.",
+    "zone": "Các vùng trong hình và giờ mở cửa của từng vùng.",
+    "line": "Các vạch để đếm lượt người qua lại.",
+    "rule": "Điều gì trong hình thì báo động.",
+    "evidence": "Hình ảnh của sự việc: lưu những gì, trong bao lâu, ai mở được bản gốc.",
     "uplink": "Cách gửi báo động về phường.",
     "intake": "Đường dự phòng: gửi báo động khẩn cấp qua HTTPS khi không máy chủ nào nhận.",
+    "upload": "Cách gửi hình ảnh về trạm.",
     "broker": "Máy chủ MQTT nhận báo động; máy chủ ưu tiên đứng trước.",
 }
 """One line for each section, for those who read Vietnamese only."""
@@ -51,6 +59,7 @@ STATION_VIETNAMESE: Final[dict[str, str]] = {
     "receiver": "Cách trạm nhận tin từ máy chủ MQTT.",
     "watch": "Khi nào trạm báo rằng một thiết bị có vấn đề.",
     "intake": "Đường nhận tin thứ hai, qua HTTPS.",
+    "evidence": "Nhận những hình ảnh nào của thiết bị, qua HTTPS.",
     "broker": "Các máy chủ MQTT mà thiết bị của phường sử dụng; trạm nhận tin từ tất cả.",
 }
 """The same for the sections of a station's file."""

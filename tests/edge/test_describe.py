@@ -26,6 +26,7 @@ from edge.describe.reference import reference
 from edge.describe.schemas import schemas
 from edge.describe.sections import EXAMPLES, VIETNAMESE, sections
 from edge.events import Alert, AlertKind, Health, NodeStatus, SensorEvent, Status
+from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.messages import SCHEMAS, cancelled, ended, schema_of, to_message
 from edge.settings import settings_of
 from edge.tomlfile import toml_value
@@ -36,12 +37,14 @@ from sync.wire import encode
 unhurried = hypothesis_settings(deadline=None)
 """For tests of what, not of how fast: the machine may be busy."""
 
-NAMES = ["alert", "event", "clock-event", "command-event", "status", "health"]
+NAMES = ["alert", "event", "clock-event", "command-event", "thumbnail", "clip", "status", "health"]
 READERS = {
     "alert": Alert.from_data,
     "event": SensorEvent.from_data,
     "clock-event": ClockEvent.from_data,
     "command-event": CommandEvent.from_data,
+    "thumbnail": Thumbnail.from_data,
+    "clip": ClipNotice.from_data,
     "status": NodeStatus.from_data,
     "health": Health.from_data,
 }
@@ -100,8 +103,9 @@ def test_every_setting_has_its_sentence_and_its_unit(section):
     assert VIETNAMESE[section.path].endswith(".")
     for setting in section.settings:
         assert setting.help.endswith("."), setting.name
-        for suffix, unit in {"_s": "s", "_mb": "MB", "_kb": "KB", "_ms": "ms"}.items():
-            assert not setting.name.endswith(suffix) or setting.unit == unit, setting.name
+        units = {"_kb_s": "KB/s", "_s": "s", "_mb": "MB", "_kb": "KB", "_ms": "ms"}
+        said = next((unit for suffix, unit in units.items() if setting.name.endswith(suffix)), setting.unit)
+        assert setting.unit == said, setting.name
         assert not setting.required or setting.example is not None, setting.name
 
 
@@ -324,6 +328,10 @@ def test_the_asyncapi_document_describes_the_topics_that_messages_take():
         "event": (1, False),
         "clock-event": (1, False),
         "command-event": (1, False),
+        "crossing-event": (1, False),
+        "thumbnail": (1, False),
+        "clip": (1, False),
+        "track-event": (1, False),
         "receive-command": (1, False),
         "answer": (1, False),
         "status": (1, True),
