@@ -304,7 +304,7 @@ class Darkroom:
         return (self._clock_ns() - at_ns) // 1000
 
     def _clean(self) -> None:
-        """Delete what is too old or too much, at the first time what is half; see whether all is well again."""
+        """Delete what is too old or too much, at first also what is half; see whether all is well again."""
         if not self._store.directory.exists():
             return
         if not self._opened:
