@@ -40,7 +40,8 @@ __all__ = ["Eyes", "Recorder"]
 _NS: Final = 1_000_000_000
 _SETTLE_NS: Final = HOLD_NS + _NS // 2
 """Who comes into view right after the end is covered before it too: the looks that follow are waited for."""
-_CLEAN_NS: Final = 60 * _NS
+_CLEAN_NS: Final = 20 * _NS
+"""How soon clips give way when something else fills the disk."""
 _MOST_DONE: Final = 1000
 
 

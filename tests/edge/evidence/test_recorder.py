@@ -355,7 +355,7 @@ def test_a_disk_that_refuses_is_a_fault(make_gate, monkeypatch):
 
 
 def test_a_disk_that_is_well_again_ends_its_fault_without_an_incident(make_gate, make_store, monkeypatch):
-    """Each minute the disk is tried; the fault goes when it takes something, and nothing is left of it."""
+    """Now and then the disk is tried; the fault goes when it takes something, and nothing is left of it."""
     gate = make_gate()
     make_store().probe()
     gate.recorder._darkroom._say("disk", "It refused.")
@@ -478,7 +478,7 @@ def test_a_thread_that_hangs_is_told_at_the_end(make_gate, monkeypatch):
     hang.set()
 
 
-def test_old_clips_are_deleted_by_the_minute(make_gate, make_store, clock):
+def test_old_clips_are_deleted_by_themselves(make_gate, make_store, clock):
     """The loop's tick is enough: what is too old goes without anybody asking."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
