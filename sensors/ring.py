@@ -18,7 +18,7 @@ from typing import Final
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, Encoder, Footage, Picture, Reel
+from sensors.film import ENCODERS, Encoder, Footage, Picture, Reel, open_encoder
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Strip:
         if self._encoder is not None:
             self._keep(self._encoder, self._encoder.finish())
         self._encoder, self._size = None, (width, height)
-        self._encoder = Encoder(
+        self._encoder = open_encoder(
             width,
             height,
             rate_fps=self._rate_fps,

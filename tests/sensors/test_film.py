@@ -1,6 +1,8 @@
 """Film in memory: encoded for real, cut, decoded, and read back from the MP4 that it becomes."""
 
 import io
+import re
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -8,7 +10,17 @@ import pytest
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, Encoder, Reel, decoded, encoded, length_bytes, mp4
+from sensors.film import (
+    ENCODERS,
+    Headers,
+    Picture,
+    Reel,
+    decoded,
+    encoded,
+    length_bytes,
+    mp4,
+    open_encoder,
+)
 from sensors.ring import Ring, Strip
 
 START_NS = 5_000_000_000_000
@@ -75,7 +87,7 @@ def test_what_goes_in_comes_out(name):
 
 def test_x264_is_here():
     """The wheel of PyAV brings x264, so that clips play everywhere."""
-    assert Encoder(64, 64, rate_fps=5.0, bitrate_kbit=200).name in ("libx264", "h264_v4l2m2m")
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200).name in ("libx264", "h264_v4l2m2m")
 
 
 def test_a_clip_begins_at_the_keyframe_before_it():
@@ -192,6 +204,52 @@ def test_without_any_encoder_every_reason_is_given():
         strip(encoders=["nonsense", "nowhere"]).add(frame(0))
 
 
+def split(data):
+    """The NAL units of H.264 by their type."""
+    return [(unit[0] & 31, b"\0\0\0\1" + unit) for unit in re.split(b"\0{2,}\1", data) if unit]
+
+
+def test_parameter_sets_that_come_once_are_put_before_every_keyframe():
+    """A hardware encoder gives them with its first picture only; a clip can begin at any keyframe."""
+    (reel,) = filled(strip(encoders=["libx264"]), 35).cut(0, START_NS + 10**10)
+    headers, completed = Headers(), []
+    for number, entry in enumerate(reel.pictures):
+        bare = (
+            entry.data if not number else b"".join(u for kind, u in split(entry.data) if kind not in (7, 8))
+        )
+        completed.append(replace(entry, data=headers.complete(bare, key=entry.key)))
+    late = next(n for n, entry in enumerate(completed) if entry.key and n > 20)
+    assert len(list(decoded((replace(reel, pictures=tuple(completed[late:])),)))) == 35 - late
+
+
+def test_parameter_sets_that_come_alone_are_no_picture():
+    """Some encoders give them in a packet of their own, before the first picture."""
+    (reel,) = filled(strip(encoders=["libx264"]), 3).cut(0, START_NS + 10**10)
+    first = reel.pictures[0]
+    sets = b"".join(unit for kind, unit in split(first.data) if kind in (7, 8))
+    rest = b"".join(unit for kind, unit in split(first.data) if kind not in (7, 8))
+    headers = Headers()
+    assert headers.complete(sets, key=False) == b""
+    whole = Picture(headers.complete(rest, key=True), first.at_ns, key=True)
+    assert len(list(decoded((replace(reel, pictures=(whole, *reel.pictures[1:])),)))) == 3
+
+
+def test_a_hardware_encoder_that_gives_nothing_usable_is_passed_over(monkeypatch, tmp_path):
+    """It is tried with a few pictures first; where they do not come back, the next encoder films."""
+    monkeypatch.setattr("sensors.film._HARDWARE", "mpeg4")
+    monkeypatch.setattr("sensors.film._DEVICE", tmp_path)
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["mpeg4", "libx264"]).name == "mpeg4"
+    monkeypatch.setattr("sensors.film.decoded", lambda _footage: iter(()))
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["mpeg4", "libx264"]).name == "libx264"
+
+
+def test_hardware_that_is_not_there_is_not_tried(monkeypatch, tmp_path):
+    """Without its device the encoder is not even opened."""
+    monkeypatch.setattr("sensors.film._DEVICE", tmp_path / "none")
+    with pytest.raises(FilmError, match=r"64x64 \(\)"):
+        open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["h264_v4l2m2m"])
+
+
 class _Failing:
     """An encoder that opens and then fails, as a hardware one does that another program holds."""
 
@@ -211,7 +269,7 @@ def test_an_encoder_that_opens_and_fails_gives_way_to_the_next(monkeypatch):
     """Only the first frame is lost: the next one is filmed by the next encoder."""
     film = strip(encoders=["first", "libx264"])
     with monkeypatch.context() as patch:
-        patch.setattr("sensors.ring.Encoder", _Failing)
+        patch.setattr("sensors.ring.open_encoder", _Failing)
         with pytest.raises(FilmError, match="busy"):
             film.add(frame(0))
     film.add(frame(1))
@@ -265,7 +323,7 @@ def test_a_camera_that_cannot_be_filmed_is_a_problem_that_is_told_and_tried_agai
     """For ten seconds of film nothing is tried; then it works again, and the problem is gone."""
     ring = Ring(strip(encoders=["libx264"]), name="gate")
     with monkeypatch.context() as patch:
-        patch.setattr("sensors.ring.Encoder", _Failing)
+        patch.setattr("sensors.ring.open_encoder", _Failing)
         ring._film(frame(0))
         assert "device busy" in ring.problem
     ring._film(frame(1))
