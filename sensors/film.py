@@ -176,7 +176,7 @@ class Headers:
         self._kept = b""
 
     def complete(self, data: bytes, *, key: bool) -> bytes:
-        """The bytes of a picture, complete where it is a keyframe; nothing where there is no picture in them."""
+        """A picture's bytes, complete where it is a keyframe; nothing where there is no picture in them."""
         units = [(unit, unit[0] & 31) for unit in _UNITS.split(data) if unit]
         sets = [unit for unit, kind in units if kind in _PARAMETERS]
         if sets:
