@@ -185,6 +185,7 @@ class Recorder:
         from_ns = finding.at_ns - int(self._settings.pre_roll_s * _NS)
         take = Take(finding, from_ns, finding.at_ns)
         self._takes[finding.incident] = take
+        self._film_all()
         return take
 
     def _shoot(self, finding: Finding, message_id: UUID, frame: Frame) -> None:
@@ -198,6 +199,12 @@ class Recorder:
             self._darkroom.develop(Cut(take, footage, tuple(self._looks)))
         self._done.append(take.finding.incident)
         del self._takes[take.finding.incident]
+        self._film_all()
+
+    def _film_all(self) -> None:
+        """During an incident every frame counts; else those that show something new."""
+        if self._ring is not None:
+            self._ring.eager = bool(self._takes)
 
 
 def _films(settings: EvidenceSettings) -> bool:

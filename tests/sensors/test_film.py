@@ -333,6 +333,61 @@ def test_a_camera_that_cannot_be_filmed_is_a_problem_that_is_told_and_tried_agai
     assert times(ring.cut(0, START_NS + 10**11)) == [10.1]
 
 
+def street(number, *, noise=0.0, walker=False, seed=5):
+    """A dark picture at five frames a second, with a sensor's noise, and perhaps somebody far away in it."""
+    image = np.full((120, 160, 3), 40.0) + np.random.default_rng(seed + number).normal(
+        0, noise, (120, 160, 3)
+    )
+    if walker:
+        image[60:72, 80 + number : 84 + number] += 60
+    image = image.clip(0, 255).astype(np.uint8)
+    return Frame(
+        image=image, luma=image[..., 1], captured_ns=START_NS + number * 200_000_000, sequence=number
+    )
+
+
+def filmed(ring):
+    return times(ring.cut(0, START_NS + 10**12))
+
+
+@pytest.mark.parametrize("noise", [0.0, 4.0])
+def test_while_nothing_moves_one_frame_a_second_is_filmed(noise):
+    """A still night costs a fifth of the encoding at five frames a second, its noise included."""
+    ring = Ring(strip(), name="gate")
+    for number in range(51):
+        ring._film(street(number, noise=noise))
+    assert filmed(ring) == [float(second) for second in range(11)]
+
+
+def test_a_walker_far_away_is_filmed_more_often():
+    """Twelve pixels high in the small plane, in the dark, one pixel a frame: every other frame at least."""
+    ring = Ring(strip(), name="gate")
+    for number in range(30):
+        ring._film(street(number, noise=2.0, walker=number >= 10))
+    found = filmed(ring)
+    assert found[:2] == [0.0, 1.0]
+    assert sum(at >= 2.0 for at in found) >= 9
+    assert max(np.diff(found)) <= 1.0
+
+
+def test_during_an_incident_every_frame_is_filmed():
+    """However still the picture: the film of an incident has no gaps."""
+    ring = Ring(strip(), name="gate")
+    ring.eager = True
+    for number in range(10):
+        ring._film(street(number))
+    assert len(filmed(ring)) == 10
+
+
+def test_a_plane_of_another_size_or_a_tiny_one_is_no_reason_to_fail():
+    """A camera that changes its size is filmed; a plane smaller than a block is filmed once a second."""
+    ring = Ring(strip(), name="gate")
+    for number, height in enumerate((120, 60, 4, 4)):
+        entry = street(number)
+        ring._film(replace(entry, luma=entry.luma[:height]))
+    assert filmed(ring) == [0.0, 0.2, 0.4]
+
+
 def test_a_slip_of_the_software_does_not_end_the_filming(monkeypatch):
     """Whatever is raised, the thread goes on, and says so."""
     ring = Ring(strip(), name="gate")
