@@ -32,6 +32,8 @@ NICE: Final = 15
 """Behind the detector, which stands behind a press."""
 _WAITING: Final = 4
 _RETRY_NS: Final = 10_000_000_000
+_PATIENCE_S: Final = 1.0
+"""A frame takes less, on the smallest board too."""
 _BLOCK: Final = 8
 _VISIBLE: Final = 4.0
 """A block of the small plane that changes by less than this many levels of 255 on average is noise."""
@@ -236,9 +238,17 @@ class Ring:
             self._changed.notify_all()
 
     def cut(self, from_ns: int, to_ns: int) -> Footage:
-        """A copy of the film from the last keyframe at or before `from_ns` to `to_ns`; see `Strip.cut`."""
-        with self._filming:
+        """A copy of the film from the last keyframe at or before `from_ns` to `to_ns`; see `Strip.cut`.
+
+        Nothing where the encoder hangs: whoever cuts has other things to do than to wait for it.
+        """
+        if not self._filming.acquire(timeout=_PATIENCE_S):
+            self.problem = "The encoder hangs; only a new process gets it back."
+            return ()
+        try:
             return self._strip.cut(from_ns, to_ns)
+        finally:
+            self._filming.release()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the thread, once it has filmed what waits; the film can still be cut.

@@ -397,6 +397,17 @@ def test_a_slip_of_the_software_does_not_end_the_filming(monkeypatch):
     assert "ZeroDivisionError" in ring.problem
 
 
+def test_an_encoder_that_hangs_holds_up_nobody_who_cuts(monkeypatch):
+    """The loop that asks for a clip gets none, and the problem is told."""
+    monkeypatch.setattr("sensors.ring._PATIENCE_S", 0.01)
+    ring = Ring(strip(), name="gate")
+    ring._film(frame(0))
+    with ring._filming:
+        assert ring.cut(0, START_NS + 10**10) == ()
+    assert "hangs" in ring.problem
+    assert times(ring.cut(0, START_NS + 10**10)) == [0.0]
+
+
 def test_a_thread_that_does_not_end_is_told(monkeypatch):
     """An encoder that hangs in C is named; nobody waits for it for ever."""
     ring = Ring(strip(), name="gate")
