@@ -7,7 +7,7 @@ Every package defines the settings of its own parts; here they are put together 
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
 from sensors.view import MaskSettings, MotionSettings, SceneSettings
 from sync.outbox import OutboxSettings
-from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
+from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings, UploadSettings
 
 _log = logging.getLogger(__name__)
 
@@ -320,6 +320,9 @@ class NodeConfig:
         default_factory=SecondPathSettings,
         metadata={"help": "The second path: presses go to the station by HTTPS when no broker takes them."},
     )
+    upload: UploadSettings = field(
+        default_factory=UploadSettings, metadata={"help": "How pictures travel to the station's intake."}
+    )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Where alerts go: MQTT 5 brokers, the preferred one first."}
     )
@@ -328,6 +331,11 @@ class NodeConfig:
     def site(self) -> Site:
         """Who and where the node is, in the words of the vocabulary."""
         return self.node.site
+
+    @property
+    def evidence_directory(self) -> Path:
+        """Where clips are kept."""
+        return self.storage.directory / "evidence"
 
     @property
     def wake_socket(self) -> Path:
@@ -369,7 +377,11 @@ def examine(file: Path) -> Examined:
         raw = parse(file)
     except ConfigError as error:
         return Examined(config=None, problems=error.problems)
-    folder = file.absolute().parent
+    return examine_table(raw, file.absolute().parent)
+
+
+def examine_table(raw: Mapping[str, object], folder: Path) -> Examined:
+    """The same for what was parsed already, as it would stand in a file of this folder."""
     config, problems = read(NodeConfig, raw, folder=folder)
     problems += cross_problems(config, {problem.path for problem in problems})
     failed = any(not problem.warning for problem in problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from uuid import UUID
 
 from sync.wire import word
@@ -70,6 +71,19 @@ class DeviceFaultDetails:
     text: str = field(default="", metadata=word("A sentence for people that says more."))
 
 
+class Ending(StrEnum):
+    """Why an incident is over."""
+
+    NONE = ""
+    """It is not."""
+    GONE = "gone"
+    """Nothing has fulfilled its rule for its cool-down."""
+    HOURS = "hours"
+    """The zone opened (or closed), and the rule is no longer in force."""
+    REMOVED = "removed"
+    """Its rule was taken out of the configuration."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SightingDetails:
     """What the kinds that a camera sees add: intrusion, loitering, crowd and obstruction."""
@@ -85,7 +99,9 @@ class SightingDetails:
     dwell_s: float = field(default=0.0, metadata=word("For how many seconds it has been so.", ge=0))
     track: int | None = field(
         default=None,
-        metadata=word("The surest one's number, the same while the camera follows it; begins anew with it."),
+        metadata=word(
+            "The surest one's number, the same while the camera follows it; begins anew with it.", ge=1
+        ),
     )
     hours: bool = field(
         default=False, metadata=word("Whether it is one because the zone is closed by its opening hours.")

@@ -71,6 +71,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         CommandName.SILENCE: ("Tắt còi", "Silence the siren"),
         CommandName.FALSE_ALARM: ("Báo động nhầm", "False alarm"),
         CommandName.EVIDENCE_REQUEST: ("Yêu cầu hình ảnh", "Evidence request"),
+        CommandName.EVIDENCE_DELETE: ("Xóa hình ảnh", "Delete pictures"),
         CommandName.RELOAD: ("Nạp lại cấu hình", "Reload the configuration"),
     },
     Outcome: {
@@ -93,6 +94,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Reason.NOT_FOUND: ("Không tìm thấy báo động này", "There is no such incident"),
         Reason.STILL_ACTIVE: ("Sự việc vẫn đang diễn ra", "It is still going on"),
         Reason.NOTHING_KEPT: ("Thiết bị không lưu hình ảnh", "The node keeps no pictures"),
+        Reason.GONE: ("Hình ảnh đã bị xóa", "The pictures are gone"),
+        Reason.NO_UPLOAD: (
+            "Thiết bị chưa được cài đặt để gửi hình ảnh",
+            "The node is not set up to send pictures",
+        ),
         Reason.CONFIGURATION: ("Cấu hình mới có lỗi", "The new configuration is wrong"),
         Reason.BUSY: ("Đang có báo động chưa xong", "An alarm is being dealt with"),
         Reason.SILENT: ("Còi đang không kêu", "The siren was silent"),
@@ -273,7 +279,8 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
 def _sighting(details: SightingDetails, language: Language) -> str:
     """How many, and for how long where that is worth a word: ``2 người, 3 phút``."""
     label = label_phrase(details.label, language)
-    parts = [f"{details.count} {label}" if details.count > 1 else ""]
+    times = " " if language is Language.VI else " x "  # an English plural is not always one with s
+    parts = [f"{details.count}{times}{label}" if details.count > 1 else ""]
     parts += [show_duration(details.dwell_s, language)] if details.dwell_s >= 1 else []
     return ", ".join(filter(None, parts))
 
@@ -284,7 +291,7 @@ def state_phrase(component: str, state: State, language: Language = Language.VI)
     return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
-def headline(
+def headline(  # noqa: PLR0913 - an alert has that many sides
     kind: AlertKind,
     place: str,
     *,

@@ -26,9 +26,12 @@ _WHERE = {
     "model": "edge.cli.model",
     "detect": "edge.cli.detect",
     "demo": "edge.cli.demo",
+    "evidence": "edge.cli.evidence",
     "doctor": "edge.cli.doctor",
     "clock": "edge.cli.clock",
     "station": "edge.cli.station",
+    "setup": "edge.cli.setup",
+    "notice": "edge.cli.notice",
 }
 
 EXIT_FAILED = 1

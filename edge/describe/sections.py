@@ -34,6 +34,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "evidence": "Hình ảnh của sự việc: lưu những gì, trong bao lâu, ai mở được bản gốc.",
     "uplink": "Cách gửi báo động về phường.",
     "intake": "Đường dự phòng: gửi báo động khẩn cấp qua HTTPS khi không máy chủ nào nhận.",
+    "upload": "Cách gửi hình ảnh về trạm.",
     "broker": "Máy chủ MQTT nhận báo động; máy chủ ưu tiên đứng trước.",
 }
 """One line for each section, for those who read Vietnamese only."""
@@ -58,6 +59,7 @@ STATION_VIETNAMESE: Final[dict[str, str]] = {
     "receiver": "Cách trạm nhận tin từ máy chủ MQTT.",
     "watch": "Khi nào trạm báo rằng một thiết bị có vấn đề.",
     "intake": "Đường nhận tin thứ hai, qua HTTPS.",
+    "evidence": "Nhận những hình ảnh nào của thiết bị, qua HTTPS.",
     "broker": "Các máy chủ MQTT mà thiết bị của phường sử dụng; trạm nhận tin từ tất cả.",
 }
 """The same for the sections of a station's file."""

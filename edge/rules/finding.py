@@ -7,22 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from edge.details import Ending
 from edge.events import AlertKind
 from edge.incidents import Phase
 from models.track import Track
 
-
-class Ending(StrEnum):
-    """Why an incident is over."""
-
-    NONE = ""
-    """It is not."""
-    GONE = "gone"
-    """Nothing has fulfilled its rule for its cool-down."""
-    HOURS = "hours"
-    """The zone opened (or closed), and the rule is no longer in force."""
-    REMOVED = "removed"
-    """Its rule was taken out of the configuration."""
+__all__ = ["Crossing", "Direction", "Ending", "Finding", "Findings", "ZoneState"]
 
 
 class Direction(StrEnum):
@@ -45,7 +35,8 @@ class Finding:
         best: The surest track of those that fulfil the rule; at the end, as it was last seen.
         tracks: All that fulfil it now, `best` among them; none at the end.
         count: How many fulfil it now; at the end, how many there were at most.
-        dwell_s: For how long the longest of them has fulfilled it, in seconds.
+        dwell_s: For how long the longest of them has been there, or the crowd, while the rule is in force, in
+            seconds; at the end, for how long it went on.
         at_ns: When, in nanoseconds of the monotonic clock.
         upload: Whether the rule asks for its video to be sent at once.
         ending: Why it is over.

@@ -56,7 +56,7 @@ def as_mp4(footage):
 
 def read(content):
     """The pictures of an MP4 file with their times in seconds."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return [
             (round(entry.time, 3), entry.to_ndarray(format="rgb24")) for entry in container.decode(video=0)
         ]
@@ -216,6 +216,20 @@ def test_an_encoder_that_opens_and_fails_gives_way_to_the_next(monkeypatch):
             film.add(frame(0))
     film.add(frame(1))
     assert times(film.cut(0, START_NS + 10**10)) == [0.1]
+
+
+def test_a_sandbox_that_forbids_priorities_forbids_no_film(monkeypatch):
+    """The vision process may not change priorities under every unit; its film does not depend on it."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("sensors.ring.os.setpriority", refuse)
+    ring = Ring(strip(), name="gate")
+    ring.add(frame(0))
+    ring.start()
+    ring.stop()
+    assert times(ring.cut(0, START_NS + 10**10)) == [0.0]
 
 
 @pytest.fixture

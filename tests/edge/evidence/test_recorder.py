@@ -22,7 +22,7 @@ from edge.incidents import Incidents, Phase
 from models.detection import Box, Detection
 from sensors.camera import Frame
 from sync.errors import OutboxFull
-from sync.message import MessageClass
+from sync.message import Message, MessageClass
 from tests.edge.evidence.street import (
     INCIDENT,
     SITE,
@@ -47,7 +47,8 @@ class Gate:
 
     def __init__(self, settings, store, clock):
         self.now_ns = START_NS
-        self.messages, self.uploads = [], []
+        self.messages: list[Message] = []
+        self.uploads: list[UUID] = []
         self.refuse = False
         self.recorder = Recorder(
             settings, store=store, put=self.put, site=SITE, clock=clock, clock_ns=lambda: self.now_ns,
@@ -452,7 +453,7 @@ def test_a_faint_detection_is_covered_in_the_clip(make_gate, make_store):
         at_s = number / RATE
         gate.now_ns = ns(at_s)
         gate.recorder.on_frame(frame(at_s, SUBJECT, OTHER))
-        faint = Detection(label="person", score=0.06, box=OTHER.box(at_s))
+        faint = Detection(label="person", score=0.21, box=OTHER.box(at_s))
         gate.recorder.on_look(ns(at_s), [SUBJECT.detection(at_s), faint], [SUBJECT.tracked(at_s)])
         wait_for(lambda: not gate.recorder._ring._waiting)
     gate.recorder.on_finding(finding(SUBJECT.tracked(3.9), 3.9), MESSAGE, frame(3.9, SUBJECT, OTHER))
