@@ -104,7 +104,7 @@ class Sight:
         self._film = film
         self._masks = Masks(config.mask)
         self._gate = MotionGate(config.motion, ignore=self._masks.ignored)
-        self._scene = SceneWatch(config.camera_view, config.camera.name)
+        self._scene = SceneWatch(config.camera_view, config.camera.name, ignore=self._masks.ignored)
         self._tracker = Tracker(config.tracker)
         self._least = config.detector.min_score
         self._tracks: tuple[Track, ...] = ()
@@ -169,4 +169,6 @@ class Sight:
         detections = tinted(restore(found, prepared.window, width, height), frame.image)
         sure = tuple(hit for hit in detections if hit.score >= self._least)
         self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
+        followed = [track.box for track in self._tracks if track.confirmed]
+        self._gate.attend(((box.y0, box.x0, box.y1, box.x1) for box in followed), frame.captured_ns)
         return detections

@@ -35,7 +35,7 @@ from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
 from sensors.feed import CameraFeed
-from sensors.readings import Reading, State
+from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
@@ -227,7 +227,8 @@ class Vision:
     def _drain_readings(self) -> None:
         while not self._readings.empty():
             reading = self._readings.get_nowait()
-            self._camera = reading.state.value
+            if reading.source is Source.CAMERA:
+                self._camera = reading.state.value
             if reading.state is State.LOST:
                 self._rate = 0.0
             for change in self._incidents.on_reading(reading):

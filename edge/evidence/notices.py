@@ -29,8 +29,8 @@ FILM, SEAL, FULL, DISK, CLIP, BEHIND, OUTBOX, UNDELETED = FAULTS = (
     "undeleted",
 )
 """What may be wrong with pictures: nothing can be filmed; originals cannot be sealed; there is no room; the
-disk refuses; a clip could not be made; more incidents than clips can be made of; the outbox takes no pictures;
-what was to be deleted is still there."""
+disk refuses; a clip could not be made; more incidents than clips can be made of; the outbox takes no
+pictures; what was to be deleted is still there."""
 
 
 def thumbnail_message(  # noqa: PLR0913 - each is needed, and each is named
