@@ -282,7 +282,9 @@ def _line(
         "t": at_ns,
         "l": None if local is None else local.isoformat(timespec="milliseconds"),
         "w": None if looked is None else _edges(looked),
-        "d": [[entry.label, round(entry.score, 3), *_edges(entry.box), int(entry.cut)] for entry in strongest],
+        "d": [
+            [entry.label, round(entry.score, 3), *_edges(entry.box), int(entry.cut)] for entry in strongest
+        ],
     }
 
 

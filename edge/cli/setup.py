@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     help="End when nobody has used the page for so long.",
 )
 @click.option("--versions", is_flag=True, help="Instead: list the former versions.")
-@click.option("--restore", metavar="VERSION", help='Instead: put a former version back; "last" for the newest.')
+@click.option(
+    "--restore", metavar="VERSION", help='Instead: put a former version back; "last" for the newest.'
+)
 @LANGUAGE
 def command(
     config: Path,
@@ -94,7 +96,9 @@ def command(
         _tell_code(access, language)
         threading.Thread(target=_renew_on_enter, args=(access, language), daemon=True).start()
         if wait_until_idle(access, stop, idle_minutes * 60):
-            click.echo(_say(language, "Không ai dùng nữa: trang đã đóng.", "Nobody is here: the page is closed."))
+            click.echo(
+                _say(language, "Không ai dùng nữa: trang đã đóng.", "Nobody is here: the page is closed.")
+            )
 
 
 @contextlib.contextmanager
@@ -116,12 +120,18 @@ def _looking(config: Path, *, wanted: bool) -> Iterator[None]:
 
 
 def _tell(opened: Opened, language: Language) -> None:
-    click.echo(_say(language, "Mở trang này trên điện thoại hoặc máy tính:", "Open this page on a phone or computer:"))
+    click.echo(
+        _say(
+            language, "Mở trang này trên điện thoại hoặc máy tính:", "Open this page on a phone or computer:"
+        )
+    )
     for url in opened.urls:
         click.echo(f"    {url}")
     if not opened.fingerprint:
         hint = "Chỉ máy này mở được. Từ máy khác: ssh -L, hoặc chạy lại với --listen ĐỊA-CHỈ."
-        click.echo(_say(language, hint, "Only this machine reaches it. From another: ssh -L, or --listen ADDRESS."))
+        click.echo(
+            _say(language, hint, "Only this machine reaches it. From another: ssh -L, or --listen ADDRESS.")
+        )
         return
     click.echo(
         _say(
@@ -139,7 +149,9 @@ def _tell_code(access: Access, language: Language) -> None:
     click.echo(_say(language, "Mã vào (dùng một lần, trong 10 phút):", "Code (serves once, for 10 minutes):"))
     click.echo(f"\n        {code}\n")
     if sys.stdin.isatty():
-        click.echo(_say(language, "Nhấn Enter để có mã mới, Ctrl-C để đóng.", "Enter makes a new code, Ctrl-C ends."))
+        click.echo(
+            _say(language, "Nhấn Enter để có mã mới, Ctrl-C để đóng.", "Enter makes a new code, Ctrl-C ends.")
+        )
 
 
 def _renew_on_enter(access: Access, language: Language) -> None:

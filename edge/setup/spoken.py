@@ -24,7 +24,10 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
     (r"It has no area to speak of; draw it larger\.", r"Vùng quá nhỏ; hãy vẽ rộng ra."),
     (r"The point (\S+) lies outside the picture:.*", r"Điểm \1 nằm ngoài hình."),
     (r"These are (\d+) points; at most (\d+) can be used\.", r"Có \1 điểm; chỉ dùng được nhiều nhất \2."),
-    (r"This is empty; write what the group calls it.*", r"Chưa có tên; hãy ghi tên tổ vẫn gọi, như Cổng chợ."),
+    (
+        r"This is empty; write what the group calls it.*",
+        r"Chưa có tên; hãy ghi tên tổ vẫn gọi, như Cổng chợ.",
+    ),
     (
         r"This is empty; write what is hidden there.*",
         r"Chưa có tên; hãy ghi che cái gì, như Cửa sổ nhà số 12.",
@@ -34,11 +37,17 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
         r"Tên quá dài cho tiêu đề tin báo; giữ trong \1 ký tự.",
     ),
     (r"(\S+) has this name already;.*", r"Tên này đã được dùng; hãy đặt tên khác."),
-    (r'rule\[\d+\] is called "(.*)" too;.*', r"Đã có quy tắc tên “\1”; hãy đặt cho mỗi quy tắc một tên riêng."),
+    (
+        r'rule\[\d+\] is called "(.*)" too;.*',
+        r"Đã có quy tắc tên “\1”; hãy đặt cho mỗi quy tắc một tên riêng.",
+    ),
     (r"There is no zone of this name\..*", r"Không có vùng nào tên này; hãy chọn lại vùng."),
     (r"There is no line of this name\..*", r"Không có vạch nào tên này; hãy chọn lại vạch."),
     (r"A crossing needs the name of a \[\[line\]\]\.", r"Quy tắc đếm qua vạch cần chọn một vạch."),
-    (r"A crossing is counted on a line and has no zone;.*", r"Đếm qua vạch thì không có vùng; hãy bỏ vùng đi."),
+    (
+        r"A crossing is counted on a line and has no zone;.*",
+        r"Đếm qua vạch thì không có vùng; hãy bỏ vùng đi.",
+    ),
     (r"A line has no opening hours:.*", r"Vạch không có giờ mở cửa: lúc nào cũng đếm."),
     (r"Only a crossing has a line;.*", r"Chỉ quy tắc đếm qua vạch mới có vạch; hãy chọn vùng."),
     (r"Only a crowd is counted;.*", r"Chỉ quy tắc tụ tập mới có số người; hãy bỏ số người đi."),
@@ -76,7 +85,10 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
         r"The detector drops what is below (\S+) already \(detector\.min_score\)\.",
         r"Bộ nhận dạng đã bỏ những gì dưới \1 rồi (detector.min_score).",
     ),
-    (r"These are too many for a small node to look at; keep at most (\d+)\.", r"Quá nhiều; giữ nhiều nhất \1."),
+    (
+        r"These are too many for a small node to look at; keep at most (\d+)\.",
+        r"Quá nhiều; giữ nhiều nhất \1.",
+    ),
     (
         r'"(.*)" and "(.*)" overlap on (\w+)\..*',
         r"“\1” và “\2” trùng giờ nhau. Hãy ghi mỗi ngày chỉ một lần.",
