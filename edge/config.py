@@ -330,6 +330,11 @@ class NodeConfig:
         return self.node.site
 
     @property
+    def evidence_directory(self) -> Path:
+        """Where clips are kept."""
+        return self.storage.directory / "evidence"
+
+    @property
     def wake_socket(self) -> Path:
         """Where the alarm process is woken when something was put into the outbox."""
         return self.storage.runtime_directory / "wake.sock"

@@ -26,6 +26,7 @@ _WHERE = {
     "model": "edge.cli.model",
     "detect": "edge.cli.detect",
     "demo": "edge.cli.demo",
+    "evidence": "edge.cli.evidence",
     "doctor": "edge.cli.doctor",
     "clock": "edge.cli.clock",
     "station": "edge.cli.station",
