@@ -1,4 +1,4 @@
-"""Who may come in: a one-time code that stands on the terminal, sessions after it, and a lock against guessing.
+"""Who may come in: a one-time code that stands on the terminal, sessions after it, a lock against guessing.
 
 Owns all of it in memory: whoever ends `tuquan setup` ends every session. The lock is that of Decision
 724/QĐ-BTTTT of the Ministry of Information and Communications on cameras: five failures within 30 s close the

@@ -1,6 +1,6 @@
 """What can be asked for on the page, as plain functions from JSON's types to JSON's types.
 
-Knows the configuration's file, the preview and the looks of the last minutes; nothing of HTTP and of who asks.
+Knows the configuration's file, the preview and the last minutes' looks; nothing of HTTP and of who asks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from edge.config import Examined, NodeConfig
 from edge.errors import ConfigError, ConfigProblem, EdgeError
@@ -32,7 +32,9 @@ from models.manifest import load_manifest
 TRIAL_S: Final = 20.0
 """A small node thinks about the last ten minutes for no longer than this."""
 _USUAL: Final = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "vehicle", "dog", "cat")
-_PICTURE_SECTIONS: Final = frozenset({*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view", "evidence"})
+_PICTURE_SECTIONS: Final = frozenset(
+    {*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view", "evidence"}
+)
 
 
 class Desk:
@@ -235,7 +237,7 @@ def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
     for path in THRESHOLDS:
         section, _, key = path.partition(".")
         settings = getattr(config, section)
-        setting = next(entry for entry in settings_of(type(settings)) if entry.name == key)
+        setting = next(entry for entry in settings_of(cast("type", type(settings))) if entry.name == key)
         offered.append(
             {
                 "path": path,

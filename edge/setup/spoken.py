@@ -14,8 +14,7 @@ from edge.events import Language
 _KNOWN: Final[tuple[tuple[str, str], ...]] = (
     (
         r"Its outline crosses itself: the edge after point (\d+) cuts the edge after point (\d+)\..*",
-        r"Đường viền tự cắt nhau: cạnh sau điểm \1 cắt cạnh sau điểm \2. "
-        r"Hãy kéo các điểm để chúng đi theo thứ tự quanh vùng.",
+        r"Đường viền tự cắt nhau: cạnh sau điểm \1 cắt cạnh sau điểm \2. Hãy kéo các điểm cho đi quanh vùng.",
     ),
     (r"An area needs at least three points.*", r"Một vùng cần ít nhất ba điểm."),
     (r"A line needs at least two points.*", r"Một vạch cần ít nhất hai điểm."),

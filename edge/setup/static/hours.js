@@ -106,11 +106,18 @@ const dateInputs = (row, told, draw) => h("div", { class: "dates" },
   h("select", { "aria-label": t("opens"), onchange: (e) => { row.spans = e.target.value === "off" ? [] : [["05:00", "19:00"]]; told(); draw(); } },
     h("option", { value: "off", selected: !row.spans.length }, t("off")), h("option", { value: "open", selected: row.spans.length > 0 }, t("opens"))));
 
+// Digits alone are enough on a phone: 0500 becomes 05:00.
+function typed(input) {
+  const digits = input.value.replace(/\D/g, "");
+  if (digits.length === 4) input.value = `${digits.slice(0, 2)}:${digits.slice(2)}`;
+  return input.value;
+}
+
 function spanInputs(row, told, draw) {
   if (!row.spans.length) return row.kind === "week" ? h("span", { class: "faint" }, t("off")) : null;
   const input = (span, n, label) => h("input", {
-    type: "time", required: true, "aria-label": t(label), value: span[n] === "24:00" ? "00:00" : span[n],
-    oninput: (event) => { if (event.target.value) { span[n] = event.target.value; told(); } },
+    value: span[n], inputMode: "numeric", maxLength: 5, placeholder: "05:00", autocomplete: "off", "aria-label": `${t(label)} (05:00)`,
+    oninput: (event) => { span[n] = typed(event.target); told(); },
   });
   return h("div", { class: "spans" }, row.spans.map((span) => h("span", { class: "span" }, input(span, 0, "from"), "–", input(span, 1, "to"))),
     h("button", { type: "button", class: "quiet small", onclick: () => { row.spans.push(["20:00", "22:00"]); told(); draw(); } }, `+ ${t("moreHours")}`),

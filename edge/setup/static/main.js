@@ -258,6 +258,9 @@ async function load() {
 
 // -- the live picture ----------------------------------------------------------------------------------------
 
+// On a phone the picture stays in view, and the tabs below it.
+new ResizeObserver(([entry]) => document.documentElement.style.setProperty("--view", `${Math.round(entry.target.offsetHeight)}px`)).observe(document.querySelector(".view"));
+
 let shownAt = 0, used = true;
 const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
 
@@ -297,7 +300,7 @@ function showLive(now, fresh) {
   const live = get("live"), tracks = (now.tracks ?? []).filter((track) => track.confirmed).length;
   live.className = fresh ? "on" : "";
   const held = { learning: t("heldLearning"), light: t("heldLight") }[now.held] ?? (now.held ? t("held", { n: now.held }) : "");
-  live.textContent = fresh ? [t("live"), now.local?.slice(11, 19), t("seen", { n: now.frames_per_second }), tracks ? t("tracked", { n: tracks }) : t("nobody"), held].filter(Boolean).join(" · ") : "";
+  live.textContent = fresh ? [t("live"), now.local?.slice(11, 19), matchMedia("(min-width: 600px)").matches ? t("seen", { n: now.frames_per_second }) : "", tracks ? t("tracked", { n: tracks }) : t("nobody"), held].filter(Boolean).join(" · ") : "";
   get("zones-now").replaceChildren(...(fresh ? now.zones ?? [] : []).map((zone) => {
     const state = zone.open === null ? t("noClock") : t(zone.open ? "isOpen" : "isClosed");
     return h("li", { class: zone.firing.length ? "fires" : "" }, h("strong", {}, zone.name || t("wholePicture")), ` ${state}`,

@@ -163,7 +163,7 @@ function trial(page) {
   if (!answer.trial) return [h("p", { class: "problem" }, t("tryWrong"))];
   const { looks, tracks, covered_s: covered, outcomes, crossings, cut_short: cut } = answer.trial;
   if (!looks) return [h("p", { class: "empty" }, t("tryNothing"))];
-  const parts = [h("p", { class: "sum" }, t("trySum", { looks, tracks, time: seconds(covered), n: outcomes.length })), cut ? h("p", { class: "problem" }, t("tryCut")) : null];
+  const parts = [h("p", { class: "sum" }, t("trySum", { looks, tracks, time: seconds(covered) }), outcomes.length ? ` ${t("tryAlerts", { n: outcomes.length })}` : ""), cut ? h("p", { class: "problem" }, t("tryCut")) : null];
   parts.push(outcomes.length ? h("ol", { class: "outcomes" }, outcomes.map(outcomeLine)) : h("p", { class: "empty" }, t("tryNone")));
   if (crossings.length) parts.push(h("h3", {}, t("crossings")), h("ul", { class: "outcomes" }, crossings.map((one) => h("li", {}, `${one.line}: ${one.count} ${t(`way_${one.direction}`)}`))));
   return parts.filter(Boolean);

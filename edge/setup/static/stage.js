@@ -178,7 +178,7 @@ export class Stage {
       const firing = (this.now.findings ?? []).some((finding) => finding.tracks.includes(track.id));
       const kind = firing ? "fires" : track.confirmed ? "sure" : "unsure";
       group.append(s("rect", { x, y, width: right - x, height: bottom - y, class: `track ${kind}${track.unseen_s > 1 ? " hidden" : ""}` }));
-      if (track.confirmed) group.append(this.label([x, y - 4 * this.px], `${track.id} · ${Math.round(track.score * 100)}%`, firing ? "#ff8d8d" : "#fff"));
+      if (track.confirmed) group.append(this.label([x, y - 4 * this.px], this.px < 1.9 ? `${track.id} · ${Math.round(track.score * 100)}%` : String(track.id), firing ? "#ff8d8d" : "#fff"));
     }
     return group;
   }
