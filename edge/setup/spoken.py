@@ -85,6 +85,11 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
         r"Bộ nhận dạng đã bỏ những gì dưới \1 rồi (detector.min_score).",
     ),
     (
+        r"What is less sure than (\S+) does not count anyway \(tracker\.min_score\)\.",
+        r"Những gì chắc chắn dưới \1 vốn đã không tính (ngưỡng chung).",
+    ),
+    (r"There is no camera that could see any of it;.*", r"Máy chưa cài camera nên chưa thấy được gì."),
+    (
         r"These are too many for a small node to look at; keep at most (\d+)\.",
         r"Quá nhiều; giữ nhiều nhất \1.",
     ),

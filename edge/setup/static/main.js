@@ -205,7 +205,7 @@ function showState() {
   get("undo").hidden = !dirty;
 }
 
-function say(key, bad = false) { page.message = t(key); page.messageClass = bad ? "wrong" : "good"; showState(); }
+function say(key, bad = false) { page.message = t(key); page.messageClass = bad ? "wrong" : key === "saving" ? "" : "good"; showState(); }
 const saidSaved = (answer) => say(answer.restart ? "savedRestart" : answer.told ? "savedNow" : "savedLater");
 
 get("save").addEventListener("click", async () => {

@@ -135,7 +135,7 @@ function timing(rule, usual, path, set) {
   const during = ["closed", "open", "always"].map((when) => [when, t(when)]);
   const parts = [field(t("during"), select(during, rule.during ?? usual.during, (when) => set("during", when === usual.during ? undefined : when)), `${path}.during`)];
   const most = Math.max(MOST_DWELL_S[rule.kind] ?? 600, rule.dwell_s ?? 0), least = rule.kind === "intrusion" || rule.kind === "crowd" ? 0 : 5;
-  parts.push(slider(t("dwell"), `${path}.dwell_s`, { value: rule.dwell_s, usual: usual.dwell_s, min: least, max: most, step: most > 300 ? 10 : 1, shown: seconds, onchange: (v) => set("dwell_s", v) }));
+  parts.push(slider(t("dwell"), `${path}.dwell_s`, { value: rule.dwell_s, usual: usual.dwell_s, min: least, max: most, step: most > 300 ? 5 : 1, shown: seconds, onchange: (v) => set("dwell_s", v) }));
   if (rule.kind === "crowd") parts.push(slider(t("count"), `${path}.count`, { value: rule.count, usual: usual.count, min: 2, max: 50, step: 1, shown: String, onchange: (v) => set("count", v) }));
   parts.push(slider(t("cooldown"), `${path}.cooldown_s`, { value: rule.cooldown_s, usual: usual.cooldown_s, min: 5, max: Math.max(900, rule.cooldown_s ?? 0), step: 5, shown: seconds, onchange: (v) => set("cooldown_s", v) }));
   return parts;

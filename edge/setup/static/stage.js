@@ -16,11 +16,13 @@ const isLine = (section) => section === "line";
 export class Stage {
   // `told` has: draft(), chosen() → {section, index} or null, choose(section, index), changed(), drawn(section, points), cancelled().
   constructor(svg, told) {
-    Object.assign(this, { svg, told, ratio: 0.75, now: null, showBoxes: true, drawing: null, drag: null, focus: null });
+    Object.assign(this, { svg, told, ratio: 0.75, now: null, showBoxes: true, drawing: null, drag: null, ghosts: [], focus: null });
     svg.addEventListener("pointerdown", (event) => this.down(event));
     svg.addEventListener("pointermove", (event) => this.move(event));
     svg.addEventListener("pointerup", (event) => this.up(event));
-    svg.addEventListener("pointercancel", () => { this.drag = null; this.render(); });
+    // What can be dragged must not scroll the page; anywhere else on the picture a thumb scrolls as usual.
+    svg.addEventListener("touchstart", (event) => { if (this.holds(event.target)) event.preventDefault(); }, { passive: false });
+    svg.addEventListener("pointercancel", () => this.letGo());
     svg.addEventListener("keydown", (event) => this.key(event));
     svg.addEventListener("focusin", (event) => { this.focus = event.target.dataset?.focus ?? null; });
     new ResizeObserver(() => this.render()).observe(svg);
@@ -36,6 +38,12 @@ export class Stage {
   }
 
   get px() { return WIDE / Math.max(this.svg.clientWidth, 1); } // SVG units in a CSS pixel
+
+  holds(target) {
+    const { role, section, index } = target.dataset ?? {}, chosen = this.told.chosen();
+    if (this.drawing || role === "point" || role === "middle") return true;
+    return role === "shape" && chosen?.section === section && chosen.index === Number(index);
+  }
 
   at(event) {
     const box = this.svg.getBoundingClientRect();
@@ -58,6 +66,8 @@ export class Stage {
     if (event.button !== 0 || this.drag) return;
     const { role, section, index } = event.target.dataset ?? {};
     const from = this.at(event), start = [event.clientX, event.clientY];
+    // A browser forgets a touch whose element is gone: what was touched stays, unseen, until it is let go.
+    this.ghosts = [...this.svg.children];
     if (this.drawing) {
       if (role === "first") { event.preventDefault(); return this.finish(); }
       this.drag = { role: "new", from, start };
@@ -65,11 +75,12 @@ export class Stage {
     else if (role === "middle") {
       const points = [...this.points()];
       points.splice(Number(index) + 1, 0, round(from));
-      this.put(points);
       this.drag = { role: "point", index: Number(index) + 1, from };
+      this.put(points);
     } else if (role === "shape") {
       const chosen = this.told.chosen();
-      if (chosen?.section !== section || chosen.index !== Number(index)) return this.told.choose(section, Number(index));
+      const isChosen = chosen?.section === section && chosen.index === Number(index);
+      if (!isChosen) { this.drag = { role: "pick", section, index: Number(index), start }; return; }
       this.drag = { role, from, before: this.points() };
     } else return;
     this.svg.setPointerCapture(event.pointerId);
@@ -77,7 +88,7 @@ export class Stage {
   }
 
   move(event) {
-    if (!this.drag) return;
+    if (!this.drag || this.drag.role === "pick") return;
     const here = this.at(event);
     if (this.drag.role === "point") {
       const points = [...this.points()];
@@ -93,7 +104,9 @@ export class Stage {
 
   up(event) {
     const drag = this.drag;
-    this.drag = null;
+    this.letGo();
+    const still = drag?.start && Math.hypot(event.clientX - drag.start[0], event.clientY - drag.start[1]) <= SLACK_PX;
+    if (drag?.role === "pick" && still) return this.told.choose(drag.section, drag.index);
     if (drag?.role !== "new" || !this.drawing) return;
     const { section, points, here } = this.drawing;
     const dragged = here && !points.length;
@@ -104,6 +117,12 @@ export class Stage {
     this.drawing.here = null;
     if (dragged || (isLine(section) && this.drawing.points.length === 2)) this.finish();
     else this.render();
+  }
+
+  letGo() {
+    this.drag = null;
+    this.ghosts = [];
+    this.render();
   }
 
   key(event) {
@@ -145,7 +164,9 @@ export class Stage {
     this.svg.setAttribute("viewBox", `0 0 ${WIDE} ${tall}`);
     this.svg.classList.toggle("drawing", Boolean(this.drawing));
     const had = this.svg.contains(document.activeElement) ? this.focus : null;
-    this.svg.replaceChildren(this.patterns(), this.seen(), this.shapes(), this.drawing ? this.sketch() : this.handles());
+    const ghosts = this.drag ? this.ghosts : [];
+    for (const child of [...this.svg.children]) if (ghosts.includes(child)) child.setAttribute("class", "ghost"); else child.remove();
+    this.svg.append(this.patterns(), this.seen(), this.shapes(), this.drawing ? this.sketch() : this.handles());
     if (had) this.svg.querySelector(`[data-focus="${had}"]`)?.focus({ preventScroll: true });
   }
 
