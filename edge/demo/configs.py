@@ -36,6 +36,10 @@ channel = {tamper}
 name = "camera"
 source = "file:{video}"
 
+# The video is cut together from several shots: each cut would be a camera that somebody covered or turned.
+[camera_view]
+enabled = false
+
 [detector]
 directory = "{models}"
 
