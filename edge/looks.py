@@ -172,7 +172,7 @@ class Replay:
     cut_short: bool = False
 
 
-def replay(
+def replay(  # noqa: PLR0913 - what was seen, and everything it is judged by
     looks: Sequence[Look],
     watched: Watched,
     tracker: TrackerSettings,

@@ -139,12 +139,13 @@ def _recorded(config: NodeConfig, language: Language) -> Iterator[str]:
 
 
 def _kept(config: NodeConfig, language: Language) -> str:
-    """As the configuration has it; a line to fill in where it says nothing."""
-    days = getattr(getattr(config, "evidence", None), "keep_days", None)
-    figure = "……" if days is None else f"{days:g}"
-    if language is Language.VI:
-        return f"{figure} ngày trên thiết bị, rồi tự xóa."
-    return f"{figure} days on the device, then deleted by itself."
+    vietnamese = language is Language.VI
+    if not (config.evidence.enabled and config.evidence.clips):
+        return "Không lưu phim trên thiết bị." if vietnamese else "No film is kept on the device."
+    days = f"{config.evidence.keep_days:g}"
+    if vietnamese:
+        return f"{days} ngày trên thiết bị, rồi tự xóa."
+    return f"{days} days on the device, then deleted by itself."
 
 
 def _contacts(config: NodeConfig) -> Iterator[str]:

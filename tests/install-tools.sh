@@ -13,6 +13,9 @@ need dpkg-deb dpkg
 need ip iproute2
 need nft nftables
 need mkfs.ext4 e2fsprogs
+need chromium chromium
+need chromedriver chromium-driver
+need openssl openssl
 for element in x264enc jpegenc; do
   gst=/usr/bin/gst-inspect-1.0
   { [ -x $gst ] && $gst $element >/dev/null 2>&1; } || gstreamer=missing

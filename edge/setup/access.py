@@ -1,4 +1,4 @@
-"""Who may come in: a one-time code that stands on the terminal, sessions after it, and a lock against guessing.
+"""Who may come in: a one-time code that stands on the terminal, sessions after it, a lock against guessing.
 
 Owns all of it in memory: whoever ends `tuquan setup` ends every session. The lock is that of Decision
 724/QĐ-BTTTT of the Ministry of Information and Communications on cameras: five failures within 30 s close the
@@ -104,10 +104,13 @@ class Access:
                 return Admission(entry=Entry.OPEN, token=self._begin(now_s))
             return self._failed(now_s)
 
-    def csrf_of(self, token: str) -> str | None:
+    def csrf_of(self, token: str, *, used: bool = True) -> str | None:
         """The session's second secret, which every change has to show; None where there is no such session.
 
-        Asking counts as using it: it lasts for another half hour.
+        Args:
+            token: Of the session.
+            used: Whether somebody did something, so that it lasts for another half hour; a page that asks
+                for pictures by itself is nobody.
         """
         with self._guard:
             now_s = self._clock_s()
@@ -115,7 +118,8 @@ class Access:
             session = self._sessions.get(_key(token))
             if session is None:
                 return None
-            session.seen_s = now_s
+            if used:
+                session.seen_s = now_s
             return session.csrf
 
     def leave(self, token: str) -> None:

@@ -1,6 +1,6 @@
 """What can be asked for on the page, as plain functions from JSON's types to JSON's types.
 
-Knows the configuration's file, the preview and the looks of the last minutes; nothing of HTTP and of who asks.
+Knows the configuration's file, the preview and the last minutes' looks; nothing of HTTP and of who asks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from edge.config import Examined, NodeConfig
 from edge.errors import ConfigError, ConfigProblem, EdgeError
@@ -25,12 +25,16 @@ from edge.settings import settings_of
 from edge.setup.configfile import ConfigFile, problems_of
 from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
 from edge.setup.spoken import spoken
-from edge.words import local_zone
+from edge.words import label_phrase, local_zone
+from edge.zones import RuleKind, RuleSettings
 from models.manifest import load_manifest
 
 TRIAL_S: Final = 20.0
 """A small node thinks about the last ten minutes for no longer than this."""
-_PICTURE_SECTIONS: Final = frozenset({*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view"})
+_USUAL: Final = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "vehicle", "dog", "cat")
+_PICTURE_SECTIONS: Final = frozenset(
+    {*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view", "evidence"}
+)
 
 
 class Desk:
@@ -79,6 +83,7 @@ class Desk:
             "place": node.place,
             "camera": bool(config.camera.source),
             "labels": _labels(config),
+            "kinds": _kinds(),
             **drawn_of(read.raw),
             "thresholds": _thresholds(config),
             **_found(found),
@@ -199,9 +204,31 @@ def _problem(problem: ConfigProblem) -> dict[str, Any]:
     }
 
 
-def _labels(config: NodeConfig) -> list[str]:
+def _labels(config: NodeConfig) -> list[dict[str, str]]:
+    """What the model knows of what a market's rules are about, and whatever else its rules name already."""
     spec = load_manifest().models.get(config.detector.model)
-    return sorted(set(spec.labels.values())) if spec is not None else ["person"]
+    known = set(spec.labels.values()) if spec is not None else {"person"}
+    used = {label for rule in config.rule for label in rule.labels}
+    offered = [label for label in _USUAL if label in known] + sorted(used - set(_USUAL))
+    return [
+        {"label": label, "vi": label_phrase(label), "en": label_phrase(label, Language.EN)}
+        for label in offered
+    ]
+
+
+def _kinds() -> dict[str, dict[str, Any]]:
+    """What each kind of rule does where nothing is said, so that the page can show it."""
+    usual = {kind.value: RuleSettings(kind=kind) for kind in RuleKind}
+    return {
+        kind: {
+            "labels": list(rule.wanted),
+            "during": rule.when.value,
+            "dwell_s": rule.lasting_s,
+            "cooldown_s": rule.rests_s,
+            "count": rule.least,
+        }
+        for kind, rule in usual.items()
+    }
 
 
 def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
@@ -210,7 +237,7 @@ def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
     for path in THRESHOLDS:
         section, _, key = path.partition(".")
         settings = getattr(config, section)
-        setting = next(entry for entry in settings_of(type(settings)) if entry.name == key)
+        setting = next(entry for entry in settings_of(cast("type", type(settings))) if entry.name == key)
         offered.append(
             {
                 "path": path,

@@ -136,10 +136,12 @@ def _put_section(document: Any, section: str, before: list[Entry], wanted: tuple
     if not wanted:
         del document[section]
         return
-    if not isinstance(document.get(section), AoT):
+    tables = document.get(section)
+    if not isinstance(tables, AoT):  # there was none, or a list of inline tables
         document.pop(section, None)
         document.append(section, tomlkit.aot())
-    tables: AoT = document[section]
+        document[section].extend(_table(entry.values) for entry in wanted)
+        return
     kept = {entry.origin: entry.values for entry in wanted if entry.origin is not None}
     for index, values in kept.items():
         _update(tables[index], values)

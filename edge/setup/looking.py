@@ -7,28 +7,25 @@ that is not in service yet, or whose vision process was stopped.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from edge.config import NodeConfig
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
 from edge.reloading import ReloadWatch
-from edge.rules.book import RuleBook
+from edge.sight import Prepared, Seen, Sight
 from edge.words import local_zone
-from models.detection import Detection
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
-from models.tracker import Tracker
-from sensors.camera import Frame
+from models.scripted import ScriptedDetector
 from sensors.feed import CameraFeed
-from sensors.mask import Masks
 from sensors.readings import Reading, State
 
-_log = logging.getLogger(__name__)
+_SMOOTHING: Final = 0.9
 
 
 class Looker:
@@ -63,20 +60,26 @@ class Looker:
         while not self._stop.is_set():
             config = self._load()
             reload = ReloadWatch(config.storage.runtime_directory)
-            masks = Masks(config.mask)
-            feed = CameraFeed(config.camera, self._hear, prepare=masks.burn)
+            detector = self._detector(config)
+            sight = Sight(config, detector or ScriptedDetector(()), emit=self._hear, local=local_time)
+            feed = CameraFeed(config.camera, self._hear, prepare=sight.prepare)
             feed.start()
             try:
-                self._look(config, feed, reload)
+                shown = _Shown(config, sight)
+                while not (self._stop.is_set() or reload.asked or feed.ended):
+                    prepared = feed.get(timeout_s=0.5)
+                    if prepared is not None:
+                        self._look(sight, prepared, shown, model=detector is not None)
             finally:
                 feed.stop()
 
-    def _look(self, config: NodeConfig, feed: CameraFeed[Frame], reload: ReloadWatch) -> None:
-        eye = _Eye(config, self._detector(config))
-        while not (self._stop.is_set() or reload.asked or feed.ended):
-            frame = feed.get(timeout_s=0.5)
-            if frame is not None:
-                eye.look(frame, tuple(self._trouble.values()))
+    def _look(self, sight: Sight, prepared: Prepared, shown: _Shown, *, model: bool) -> None:
+        try:
+            seen = sight.look(prepared)
+        except ModelsError as error:
+            self._trouble["model"] = str(error)
+            return
+        shown.take(seen, tuple(self._trouble.values()), model=model)
 
     def _detector(self, config: NodeConfig) -> Detector | None:
         """The model; without it there are pictures all the same, and zones can be drawn."""
@@ -88,58 +91,52 @@ class Looker:
             return None
 
     def _hear(self, reading: Reading) -> None:
-        self._trouble.pop("camera", None)
-        if reading.state is State.LOST:
-            self._trouble["camera"] = reading.detail
+        """What camera and view say of themselves, from the camera's thread."""
+        self._trouble.pop(reading.source, None)
+        if reading.state is not State.NORMAL:
+            self._trouble[reading.source] = reading.detail or reading.state.value
 
 
-class _Eye:
-    """Model, tracker and rules on one camera."""
+class _Shown:
+    """What is left in the runtime directory of what a sight saw."""
 
-    def __init__(self, config: NodeConfig, detector: Detector | None) -> None:
+    def __init__(self, config: NodeConfig, sight: Sight) -> None:
         directory = config.storage.runtime_directory
+        self._sight = sight
         self._writer = PreviewWriter(directory)
         self._log = LookLog(directory)
-        self._detector = detector
-        self._tracker = Tracker(config.tracker)
-        self._book = RuleBook(config)
         self._rate = 0.0
         self._last_s = time.monotonic()
 
-    def look(self, frame: Frame, faults: tuple[str, ...]) -> None:
-        """Take one frame in, and show it where somebody watches."""
-        local = datetime.now(local_zone())
-        found = self._found(frame)
-        tracks = self._tracker.update(found, frame.captured_ns)
-        self._tracker.take_ended()
-        self._book.look(tracks, frame.captured_ns, local)
-        if self._detector is not None:
-            self._log.add(frame.captured_ns, local, found)
-        self._count()
+    def take(self, seen: Seen, faults: tuple[str, ...], *, model: bool) -> None:
+        frame = seen.prepared.frame
+        local = local_time(frame.captured_ns)
+        if seen.looked and model:
+            self._log.add(frame.captured_ns, local, seen.detections, seen.region)
+            self._count()
         if self._writer.wanted():
             preview = Preview(
                 at_ns=frame.captured_ns,
                 local=local,
-                detections=found,
-                tracks=tracks,
-                zones=self._book.zones(),
-                findings=self._book.open,
+                detections=seen.detections,
+                tracks=seen.tracks,
+                zones=self._sight.book.zones(),
+                findings=self._sight.book.open(),
+                regions=seen.prepared.motion.regions,
+                held=seen.prepared.motion.held,
                 faults=faults,
                 frames_per_second=self._rate,
             )
             self._writer.publish(frame.image, preview)
 
-    def _found(self, frame: Frame) -> list[Detection]:
-        if self._detector is None:
-            return []
-        try:
-            return list(self._detector.infer(self._detector.prepare(frame.image)))
-        except ModelsError as error:
-            _log.warning("the model did not answer: %s", error)
-            return []
-
     def _count(self) -> None:
         now_s = time.monotonic()
         rate = 1 / max(now_s - self._last_s, 1e-3)
-        self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
+        self._rate = _SMOOTHING * self._rate + (1 - _SMOOTHING) * rate if self._rate else rate
         self._last_s = now_s
+
+
+def local_time(at_ns: int) -> datetime:
+    """The time at the place in a moment of the monotonic clock, by this machine's clock."""
+    wall_s = time.time() - (time.monotonic_ns() - at_ns) / 1e9
+    return datetime.fromtimestamp(wall_s, local_zone())

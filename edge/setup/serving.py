@@ -123,8 +123,8 @@ def _make_certificate(folder: Path, address: str) -> tuple[Path, Path]:
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     if shutil.which("openssl") is None:
         raise CannotServe(
-            "There is no openssl here to make a certificate with: install it (apt install openssl), give your "
-            "own with --cert-file and --key-file, or leave --listen out and come by ssh -L."
+            "There is no openssl here to make a certificate with: install it (apt install openssl), give "
+            "your own with --cert-file and --key-file, or leave --listen out and come by ssh -L."
         )
     names = ",".join(f"{_san_kind(name)}:{name}" for name in _names(address))
     call = [

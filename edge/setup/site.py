@@ -105,7 +105,7 @@ class Site:
             Route("/api/session", self._session),
             Route("/api/enter", self._enter, methods=["POST"]),
             Route("/api/leave", self._leave, methods=["POST"]),
-            Route("/api/now", self._reading(lambda _: self._desk.now())),
+            Route("/api/now", self._now),
             Route("/api/picture", self._picture),
             Route("/api/configuration", self._reading(lambda _: self._desk.configuration())),
             Route("/api/versions", self._reading(lambda _: self._desk.versions())),
@@ -164,8 +164,12 @@ class Site:
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=self._secure)
         return answer
 
+    async def _now(self, request: Request) -> Response:
+        self._csrf(request, used="used" in request.query_params)
+        return _json(await run_in_threadpool(self._desk.now))
+
     async def _picture(self, request: Request) -> Response:
-        self._csrf(request)
+        self._csrf(request, used=False)
         picture = await run_in_threadpool(self._desk.picture)
         if picture is None:
             return Response(status_code=HTTPStatus.NOT_FOUND)
@@ -200,8 +204,8 @@ class Site:
 
     # What keeps others out
 
-    def _csrf(self, request: Request) -> str:
-        csrf = self._access.csrf_of(request.cookies.get(COOKIE, ""))
+    def _csrf(self, request: Request, *, used: bool = True) -> str:
+        csrf = self._access.csrf_of(request.cookies.get(COOKIE, ""), used=used)
         if csrf is None:
             raise _Refused(HTTPStatus.UNAUTHORIZED, "no-session")
         return csrf

@@ -14,8 +14,7 @@ from edge.events import Language
 _KNOWN: Final[tuple[tuple[str, str], ...]] = (
     (
         r"Its outline crosses itself: the edge after point (\d+) cuts the edge after point (\d+)\..*",
-        r"Đường viền tự cắt nhau: cạnh sau điểm \1 cắt cạnh sau điểm \2. "
-        r"Hãy kéo các điểm để chúng đi theo thứ tự quanh vùng.",
+        r"Đường viền tự cắt nhau: cạnh sau điểm \1 cắt cạnh sau điểm \2. Hãy kéo các điểm cho đi quanh vùng.",
     ),
     (r"An area needs at least three points.*", r"Một vùng cần ít nhất ba điểm."),
     (r"A line needs at least two points.*", r"Một vạch cần ít nhất hai điểm."),
@@ -85,6 +84,11 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
         r"The detector drops what is below (\S+) already \(detector\.min_score\)\.",
         r"Bộ nhận dạng đã bỏ những gì dưới \1 rồi (detector.min_score).",
     ),
+    (
+        r"What is less sure than (\S+) does not count anyway \(tracker\.min_score\)\.",
+        r"Những gì chắc chắn dưới \1 vốn đã không tính (ngưỡng chung).",
+    ),
+    (r"There is no camera that could see any of it;.*", r"Máy chưa cài camera nên chưa thấy được gì."),
     (
         r"These are too many for a small node to look at; keep at most (\d+)\.",
         r"Quá nhiều; giữ nhiều nhất \1.",
