@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from models.report import FileState, ModelReport, describe
     from models.runtime import open_interpreter
     from models.scripted import ScriptedDetector
-    from models.settings import DetectorSettings
+    from models.settings import DetectorSettings, TrackerSettings
+    from models.track import Track
+    from models.tracker import Tracker
+    from models.window import Window
 
 _HOMES = {
     "detection": ("Box", "Detection"),
@@ -66,7 +69,10 @@ _HOMES = {
     "report": ("FileState", "ModelReport", "describe"),
     "runtime": ("open_interpreter",),
     "scripted": ("ScriptedDetector",),
-    "settings": ("DetectorSettings",),
+    "settings": ("DetectorSettings", "TrackerSettings"),
+    "track": ("Track",),
+    "tracker": ("Tracker",),
+    "window": ("Window",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -98,7 +104,11 @@ __all__ = [
     "SourceFailed",
     "StorageProblem",
     "TfliteDetector",
+    "Track",
+    "Tracker",
+    "TrackerSettings",
     "UnknownModel",
+    "Window",
     "describe",
     "import_file",
     "load_manifest",

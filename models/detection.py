@@ -55,6 +55,12 @@ class Box:
         shared = height * width
         return shared / (self.area + other.area - shared)
 
+    def inside(self, other: Box) -> float:
+        """How much of it lies in another box: 0 (nothing) to 1 (all of it)."""
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        return height * width / self.area if height > 0 and width > 0 and self.area > 0 else 0.0
+
     def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Corners in a picture of ``width`` by ``height`` pixels, as left, top, right, bottom."""
         return (
@@ -73,11 +79,14 @@ class Detection:
         label: What it is, in lower-case English (``person``, ``car``), the same word with every model.
         score: The model's confidence, 0 to 1.
         box: Where it is.
+        cut: Whether only part of the picture was looked at and its edge goes through this thing: the box is
+            then that of a part, and says nothing of the whole's size and place.
     """
 
     label: str
     score: float
     box: Box
+    cut: bool = False
 
 
 def _unit(value: float) -> float:

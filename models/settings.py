@@ -1,7 +1,8 @@
 """What a node's configuration says about detection.
 
-This module owns `DetectorSettings`, the section that the node's configuration reader fills in. It imports
-nothing heavy, so that a configuration can be checked on a machine without an interpreter.
+This module owns `DetectorSettings` and `TrackerSettings`, the sections that the node's configuration reader
+fills in. It imports nothing heavy, so that a configuration can be checked on a machine without an
+interpreter.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ class DetectorSettings:
         },
     )
     min_score: float = field(
-        default=0.5,
+        default=0.3,
         metadata={
-            "help": "Detections below this confidence are ignored; 0.35 suits ssd-mobilenet-v2-openimages.",
+            "help": "Detections below this confidence are ignored. Keep it well below the tracker's "
+            "min_score: weak detections begin nothing, but they keep hold of what was seen better before. "
+            "0.2 suits ssd-mobilenet-v2-openimages.",
             "min": 0.05,
             "max": 0.95,
         },
@@ -60,3 +63,35 @@ class DetectorSettings:
         known = load_manifest().models
         if self.model not in known:
             yield "model", f"There is no model called {self.model!r}. Choose one of: {', '.join(known)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerSettings:
+    """How detections become tracks, and when a track is sure enough to act on."""
+
+    min_score: float = field(
+        default=0.5,
+        metadata={
+            "help": "A track counts once the median confidence of its looks reaches this; only detections at "
+            "least as sure as this begin a track. 0.35 suits ssd-mobilenet-v2-openimages.",
+            "min": 0.1,
+            "max": 0.95,
+        },
+    )
+    min_looks: int = field(
+        default=3,
+        metadata={
+            "help": "In how many looks a thing must have been seen before its track counts.",
+            "min": 3,
+            "max": 20,
+        },
+    )
+    hidden_s: float = field(
+        default=3.0,
+        metadata={
+            "help": "How long a thing may be hidden, behind a car or a passer-by, and still be the same one.",
+            "unit": "s",
+            "min": 0.5,
+            "max": 20.0,
+        },
+    )

@@ -5,6 +5,7 @@ The tree:
     SensorsError (Exception)
     ├── PinProblem (OSError)             a GPIO device could not be opened
     ├── SimulatorProblem (OSError)       the simulated hardware's socket could not be used
+    ├── BadPicture (ValueError)          what was to be looked at is no picture
     └── CameraError
         ├── CameraUnavailable            the camera cannot be opened with these settings, here
         ├── CameraTimeout (TimeoutError) no frame came in time
@@ -41,6 +42,10 @@ class PinProblem(SensorsError, OSError):
 
 class SimulatorProblem(SensorsError, OSError):
     """The simulated hardware's control socket could not be opened, reached or stopped."""
+
+
+class BadPicture(SensorsError, ValueError):
+    """What was to be looked at is no picture: an array of another kind or shape, or an empty one."""
 
 
 class CameraError(SensorsError):

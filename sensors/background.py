@@ -1,0 +1,150 @@
+"""What a still picture looks like: the usual brightness of each pixel of the grey plane, and its usual noise.
+
+A running mean that no single frame can pull far (Huber's clipped mean), so that what passes by leaves no
+trace and what stays is taken for background only after tens of seconds; beside it the mean deviation of each
+pixel, so that grainy nights, leaves and water widen their own limits. Light that changes over the whole
+picture by a gain and an offset, as a camera's exposure does, is followed at once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.cells import Flags
+
+_LEVEL_S: Final = 5.0
+"""How fast the mean follows what is within its limits."""
+_NOISE_S: Final = 20.0
+_NOISE_AT_FIRST: Final = 3.0
+_SURPRISE: Final = 3.0
+"""A deviation counts at most this many times the usual one, when the usual one is learnt: what is there for
+less than a third of the time does not widen the limits for good."""
+_LEAST_LIMIT: Final = 2.5
+"""Grey levels: finer steps than this are the camera's own rounding and compression."""
+_YOUNG: Final = 10
+"""So many frames a mean is taken plainly, before it is steady enough to be clipped."""
+_COARSE: Final = 8
+"""Every so many pixels are enough to measure an exposure by."""
+
+Plane = NDArray[np.float32]
+
+
+class Background:
+    """The model of one view, for planes of one size.
+
+    Args:
+        luma: The first plane.
+        factor: How many times its usual deviation a pixel has to be off to be changed.
+
+    Attributes:
+        changed: After `compare`: pixels that are not as usual.
+        moving: Those of them that were different two frames ago too.
+        young: Frames since it was learnt anew.
+    """
+
+    def __init__(self, luma: NDArray[np.uint8], factor: float) -> None:
+        self._factor = factor
+        self._level = luma.astype(np.float32)
+        self._noise = np.full(luma.shape, _NOISE_AT_FIRST, np.float32)
+        self._limit = np.empty_like(self._level)
+        self._recent = [self._level.copy() for _ in range(3)]
+        self._off, self._far, self._scratch = (np.zeros_like(self._level) for _ in range(3))
+        self._flags = np.zeros(luma.shape, np.bool_)
+        self.changed = np.zeros(luma.shape, np.bool_)
+        self.moving = np.zeros(luma.shape, np.bool_)
+        self.young = 0
+        self._set_limit()
+
+    def compare(self, luma: NDArray[np.uint8]) -> None:
+        """Find what is not as usual; nothing is learnt yet."""
+        now = self._recent.pop(0)
+        now[...] = luma
+        self._recent.append(now)
+        np.subtract(now, self._level, out=self._off)
+        self._follow_exposure(now)
+        np.abs(self._off, out=self._far)
+        np.greater(self._far, self._limit, out=self.changed)
+        np.subtract(now, self._recent[0], out=self._scratch)
+        np.abs(self._scratch, out=self._scratch)
+        np.greater(self._scratch, self._limit, out=self.moving)
+        np.logical_and(self.moving, self.changed, out=self.moving)
+
+    def learn(self, elapsed_s: float) -> None:
+        """Take the plane that was compared last into the model.
+
+        Args:
+            elapsed_s: Since the plane before it.
+        """
+        self.young += 1
+        plainly = self.young < _YOUNG
+        share = max(min(elapsed_s / _LEVEL_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)
+        off = self._off
+        if not plainly:
+            np.negative(self._limit, out=self._scratch)
+            np.clip(off, self._scratch, self._limit, out=off)
+        np.multiply(off, share, out=off)
+        np.add(self._level, off, out=self._level)
+        self._learn_noise(elapsed_s, plainly=plainly)
+
+    def relearn(self) -> None:
+        """Take the plane that was compared last for the background, as it is; noise is measured anew."""
+        self._level[...] = self._recent[-1]
+        self.young = 0
+
+    def forget_motion(self) -> None:
+        """Compare nothing with the frames before: there was a pause."""
+        for plane in self._recent[:-1]:
+            plane[...] = self._recent[-1]
+
+    def _learn_noise(self, elapsed_s: float, *, plainly: bool) -> None:
+        share = max(min(elapsed_s / _NOISE_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)
+        most = self._scratch
+        if plainly:
+            np.copyto(most, self._far)
+        else:
+            np.multiply(self._noise, _SURPRISE, out=most)
+            np.minimum(self._far, most, out=most)
+        np.subtract(most, self._noise, out=most)
+        np.multiply(most, share, out=most)
+        np.add(self._noise, most, out=self._noise)
+        self._set_limit()
+
+    def _set_limit(self) -> None:
+        np.multiply(self._noise, self._factor, out=self._limit)
+        least = _LEAST_LIMIT
+        if self.young < _YOUNG:  # a few samples of a pixel say little: take those of its neighbours as well
+            least = max(least, self._factor * float(self._noise.mean()))
+        np.maximum(self._limit, least, out=self._limit)
+
+    def _follow_exposure(self, now: Plane) -> None:
+        """Where a gain and an offset explain what is off, take them over."""
+        level, off = self._level[::_COARSE, ::_COARSE].ravel(), self._off[::_COARSE, ::_COARSE].ravel()
+        before = float(np.abs(off).mean())
+        if before < 1.0:
+            return
+        kept = np.ones(len(off), np.bool_)
+        gain = offset = 0.0
+        for _ in range(3):  # each time without what fits worst: that is what moved
+            gain, offset = _line(level[kept], off[kept])
+            misfit = np.abs(off - gain * level - offset)
+            kept = misfit <= 2 * misfit.mean()
+        if abs(gain) > 0.9 or misfit[kept].mean() > before / 3:
+            return
+        np.multiply(self._level, 1 + gain, out=self._level)
+        np.add(self._level, offset, out=self._level)
+        np.clip(self._level, 0, 255, out=self._level)
+        np.subtract(now, self._level, out=self._off)
+
+
+def _line(x: Plane, y: Plane) -> tuple[float, float]:
+    """Slope and height of the line through the points (least squares)."""
+    x_mean, y_mean = float(x.mean()), float(y.mean())
+    spread = float(np.square(x - x_mean).mean())
+    slope = float(((x - x_mean) * (y - y_mean)).mean()) / spread if spread > 1 else 0.0
+    return slope, y_mean - slope * x_mean
+
+
+__all__ = ["Background", "Flags", "Plane"]

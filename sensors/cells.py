@@ -1,0 +1,171 @@
+"""Arithmetic on the small grey plane in square cells: counting, neighbours, boxes around what touches.
+
+A plane is divided into about forty cells across, whatever its width, so that what was tuned on one camera
+holds on another. Everything here is a handful of numpy operations on small arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import BadPicture
+
+ACROSS: Final = 40
+_WIDEST: Final = 15  # so that a cell's count of pixels fits in a byte
+
+Counts = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+
+
+class Region(NamedTuple):
+    """A rectangle in fractions of the picture's height and width, from the top left corner."""
+
+    y0: float
+    x0: float
+    y1: float
+    x1: float
+
+
+class Grid:
+    """How a plane of one size is divided into cells.
+
+    Attributes:
+        height: Of the plane, in pixels.
+        width: Of the plane, in pixels.
+        cell: Side of a cell, in pixels. The last row and column may hang over the edge.
+        shape: Rows and columns of cells.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height = height
+        self.width = width
+        self.cell = min(_WIDEST, max(2, round(width / ACROSS)))
+        self.shape = (-(-height // self.cell), -(-width // self.cell))
+        rows, columns = self.shape
+        self._padded = np.zeros((rows * self.cell, columns * self.cell), np.uint8)
+        self._framed = np.zeros((rows + 2, columns + 2), np.float32)
+
+    def count(self, flags: Flags) -> Counts:
+        """How many pixels of each cell are flagged."""
+        self._padded[: self.height, : self.width] = flags
+        rows, columns = self.shape
+        strips = self._padded.reshape(rows, self.cell, columns * self.cell)
+        strip = _sum([strips[:, n] for n in range(self.cell)])
+        return _sum([strip[:, n :: self.cell] for n in range(self.cell)])
+
+    def around(self, cells: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sum of each cell and its eight neighbours."""
+        framed = self._framed
+        framed[1:-1, 1:-1] = cells
+        tall = framed[:-2] + framed[1:-1] + framed[2:]
+        return cast("NDArray[np.float32]", tall[:, :-2] + tall[:, 1:-1] + tall[:, 2:])
+
+    def greatest_around(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The greatest value among each cell and its eight neighbours; values are 0 and above."""
+        framed = self._framed
+        framed[1:-1, 1:-1] = cells
+        tall = np.maximum(np.maximum(framed[:-2], framed[1:-1]), framed[2:])
+        return np.maximum(np.maximum(tall[:, :-2], tall[:, 1:-1]), tall[:, 2:])
+
+    def regions(self, flags: Flags, most: int) -> tuple[Region, ...]:
+        """Boxes around flagged cells that touch, at most `most`: the nearest to each other become one."""
+        boxes = [_box(group) for group in _groups(flags)]
+        boxes = _apart(boxes)
+        while len(boxes) > most:
+            boxes = _apart(_join_nearest(boxes))
+        return tuple(self._region(box) for box in sorted(boxes, key=_area, reverse=True))
+
+    def _region(self, box: _Box) -> Region:
+        top, left, bottom, right = (edge * self.cell for edge in box)
+        return Region(
+            top / self.height,
+            left / self.width,
+            min(1.0, bottom / self.height),
+            min(1.0, right / self.width),
+        )
+
+
+def checked(luma: object) -> NDArray[np.uint8]:
+    """Return a grey plane as it is.
+
+    Raises:
+        BadPicture: it is none.
+    """
+    if not isinstance(luma, np.ndarray) or luma.dtype != np.uint8 or luma.ndim != 2:
+        kind = f"{luma.dtype} {luma.shape}" if isinstance(luma, np.ndarray) else type(luma).__name__
+        raise BadPicture(f"A grey plane is an array of uint8 with height and width; this is {kind}.")
+    if min(luma.shape) < 8:
+        raise BadPicture(f"A grey plane of {luma.shape[1]} x {luma.shape[0]} pixels is too small to look at.")
+    return luma
+
+
+def _sum(parts: list[Counts]) -> Counts:
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
+    return total
+
+
+_Box = tuple[int, int, int, int]
+"""First row, first column, row after the last, column after the last."""
+
+
+def _groups(flags: Flags) -> list[list[tuple[int, int]]]:
+    """The flagged cells, those that touch (also at a corner) together."""
+    left = set(zip(*(axis.tolist() for axis in np.nonzero(flags)), strict=True))
+    groups = []
+    while left:
+        group = [left.pop()]
+        for row, column in group:
+            for near in ((row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)):
+                if near in left:
+                    left.remove(near)
+                    group.append(near)
+        groups.append(group)
+    return groups
+
+
+def _box(group: list[tuple[int, int]]) -> _Box:
+    rows = [row for row, _ in group]
+    columns = [column for _, column in group]
+    return min(rows), min(columns), max(rows) + 1, max(columns) + 1
+
+
+def _union(one: _Box, other: _Box) -> _Box:
+    return (
+        min(one[0], other[0]),
+        min(one[1], other[1]),
+        max(one[2], other[2]),
+        max(one[3], other[3]),
+    )
+
+
+def _area(box: _Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _meet(one: _Box, other: _Box) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+def _apart(boxes: list[_Box]) -> list[_Box]:
+    """Join boxes that overlap or touch, until none does."""
+    apart: list[_Box] = []
+    for box in boxes:
+        joined = box
+        while near := [other for other in apart if _meet(joined, other)]:
+            for other in near:
+                apart.remove(other)
+                joined = _union(joined, other)
+        apart.append(joined)
+    return apart
+
+
+def _join_nearest(boxes: list[_Box]) -> list[_Box]:
+    """Join the two boxes whose union wastes least."""
+    pairs = [(a, b) for n, a in enumerate(boxes) for b in boxes[n + 1 :]]
+    one, other = min(pairs, key=lambda pair: _area(_union(*pair)) - _area(pair[0]) - _area(pair[1]))
+    return [box for box in boxes if box not in (one, other)] + [_union(one, other)]
