@@ -22,7 +22,7 @@ from uuid import UUID
 from sqlite_utils import Database
 
 from edge.errors import EdgeError
-from edge.events import Alert, AlertKind, IntrusionDetails
+from edge.events import Alert, AlertKind, SightingDetails
 from sync.cloudevent import utc_text
 from sync.command import Answer, Outcome
 from sync.errors import WireError
@@ -118,14 +118,14 @@ class Told:
     device: str = field(metadata=word("Its name."))
     code: str = field(default="", metadata=word("Which fault."))
     detail: str = field(default="", metadata=word("A sentence."))
-    seen: IntrusionDetails | None = field(default=None, metadata=word("Who was in view, for an intrusion."))
+    seen: SightingDetails | None = field(default=None, metadata=word("What was in view, for what a camera saw."))
     cancelled: bool = field(default=False, metadata=word("Whether it was called a false alarm."))
 
     @classmethod
     def of_sighting(cls, message: Message) -> Self:
-        """What is to be known of an intrusion's alert."""
+        """What is to be known of the alert for something seen."""
         alert = Alert.from_data(message.data)
-        seen = alert.details if isinstance(alert.details, IntrusionDetails) else None
+        seen = alert.details if isinstance(alert.details, SightingDetails) else None
         return cls(
             incident=alert.incident,
             message=message.id,

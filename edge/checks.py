@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from edge.errors import ConfigProblem
 from edge.events import AlertKind, Status
 from edge.settings import settings_of, under
-from models.manifest import load_manifest
+from edge.watchchecks import watch_problems
 from sensors.adc import CHANNELS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def cross_problems(config: NodeConfig, bad: AbstractSet[str]) -> list[ConfigProb
         *_channels(config, bad),
         *_names(config, bad),
         *_brokers(config),
-        *_labels(config),
+        *watch_problems(config, bad),
         *_warnings(config),
         *_simulated(config),
         *_sizes(config),
@@ -186,20 +186,6 @@ def _brokers(config: NodeConfig) -> Iterator[ConfigProblem]:
             yield ConfigProblem(path=path, value=broker.host, remedy=remedy)
 
 
-def _labels(config: NodeConfig) -> Iterator[ConfigProblem]:
-    spec = load_manifest().models.get(config.detector.model)
-    if spec is None:  # reported by the detector's own settings
-        return
-    known = sorted(set(spec.labels.values()))
-    if config.intrusion.enabled and not config.intrusion.labels:
-        remedy = 'Nothing to look for: write labels = ["person"], or set enabled = false.'
-        yield ConfigProblem(path="intrusion.labels", value=(), remedy=remedy)
-    for index, label in enumerate(config.intrusion.labels):
-        if label not in known:
-            remedy = f"The model {spec.name} does not know this; it knows: {', '.join(known)}."
-            yield ConfigProblem(path=f"intrusion.labels[{index}]", value=label, remedy=remedy)
-
-
 def _warnings(config: NodeConfig) -> Iterator[ConfigProblem]:
     for path, value, remedy in (*_doubts(config), *_spare_pin(config)):
         yield ConfigProblem(path=path, value=value, remedy=remedy, warning=True)
@@ -224,14 +210,6 @@ def _doubts(config: NodeConfig) -> Iterator[tuple[str, object, str]]:
         yield "camera.source", None, "There is no camera either: this node can never raise an alert."
     if config.siren.pin is not None and config.panic_button and all(b.covert for b in config.panic_button):
         yield "siren.pin", config.siren.pin, "Every button is covert, so no press will ever sound this siren."
-    if config.camera.source and not config.intrusion.enabled:
-        yield "intrusion.enabled", False, "There is a camera, but nothing seen will raise an alert."
-    if config.intrusion.min_score < config.detector.min_score:
-        yield (
-            "intrusion.min_score",
-            config.intrusion.min_score,
-            f"The detector drops what is below {config.detector.min_score:g} already (detector.min_score).",
-        )
     for key, (low, high) in zip(("latitude", "longitude"), _VIETNAM, strict=True):
         value = getattr(config.node, key)
         if not low <= value <= high:

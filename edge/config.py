@@ -15,10 +15,10 @@ from typing import Final
 from edge.checks import cross_problems
 from edge.errors import ConfigError, ConfigProblem
 from edge.events import AlertKind, Area, Contact, Language, Status
-from edge.intrusion import IntrusionSettings
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
+from edge.zones import LineSettings, RuleSettings, ZoneSettings
 from models.settings import DetectorSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
@@ -95,7 +95,20 @@ class StepSettings:
         metadata={"help": "When a part does not work.", "example": ("Báo người phụ trách kỹ thuật.",)},
     )
     intrusion: tuple[str, ...] = field(
-        default=(), metadata={"help": "When a person is in view.", "example": ("Xem hình rồi gọi đội trực.",)}
+        default=(),
+        metadata={"help": "When somebody is in a zone.", "example": ("Xem hình rồi gọi đội trực.",)},
+    )
+    loitering: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When somebody stays in a zone.", "example": ("Cử người đến hỏi thăm.",)},
+    )
+    crowd: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When many gather in a zone.", "example": ("Xem hình, báo công an phường.",)},
+    )
+    obstruction: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "When a vehicle blocks a zone.", "example": ("Nhắc chủ xe dời xe.",)},
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -268,8 +281,17 @@ class NodeConfig:
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
     )
-    intrusion: IntrusionSettings = field(
-        default_factory=IntrusionSettings, metadata={"help": "When something seen becomes an alert."}
+    zone: tuple[ZoneSettings, ...] = field(
+        default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
+    )
+    line: tuple[LineSettings, ...] = field(
+        default=(), metadata={"help": "Lines across the picture, for counting who crosses them."}
+    )
+    rule: tuple[RuleSettings, ...] = field(
+        default=(),
+        metadata={
+            "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
+        },
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}

@@ -39,8 +39,14 @@ class SmokeDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TamperDetails:
-    """What an opened or moved enclosure adds."""
+    """What an opened or moved enclosure adds, or a camera whose view somebody took away."""
 
+    code: str = field(
+        default="",
+        metadata=word(
+            "Empty for a loop; for a camera ``covered``, ``moved``, ``blinded`` (by a light) or ``dark``."
+        ),
+    )
     level: float | None = field(
         default=None, metadata=word("What the loop reads, as a fraction of full scale.", ge=0, le=1)
     )
@@ -65,13 +71,32 @@ class DeviceFaultDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntrusionDetails:
-    """What a sighting adds."""
+class SightingDetails:
+    """What the kinds that a camera sees add: intrusion, loitering, crowd and obstruction."""
 
-    label: str = field(metadata=word("What the model calls it, such as ``person``."))
-    score: float = field(metadata=word("How sure the model is of the surest one.", ge=0, le=1))
-    box: PictureBox = field(metadata=word("Where the surest one is in the picture."))
-    count: int = field(default=1, metadata=word("How many are in view.", ge=1))
+    label: str = field(metadata=word("What the model calls the surest one, such as ``person``."))
+    score: float = field(metadata=word("How sure the model is of it.", ge=0, le=1))
+    box: PictureBox = field(metadata=word("Where it is in the picture, or was when it was last seen."))
+    count: int = field(
+        default=1, metadata=word("How many fulfil the rule; in the end, how many did at most.", ge=1)
+    )
+    rule: str = field(default="", metadata=word("The rule's name, as the group configured it."))
+    zone: str = field(default="", metadata=word("The zone's name; empty for the whole picture."))
+    dwell_s: float = field(default=0.0, metadata=word("For how many seconds it has been so.", ge=0))
+    track: int | None = field(
+        default=None,
+        metadata=word("The surest one's number, the same while the camera follows it; begins anew with it."),
+    )
+    hours: bool = field(
+        default=False, metadata=word("Whether it is one because the zone is closed by its opening hours.")
+    )
+    ending: str = field(
+        default="",
+        metadata=word(
+            "Why it is over: ``gone``, ``hours`` (the zone opened or closed) or ``removed`` (the rule was "
+            "taken out of the configuration); empty while it goes on."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 The tree::
 
     EdgeError
+    ├── BadHours (also ValueError)      a text that is no opening hours
     └── ConfigError (also ValueError)   a node.toml that cannot be used; carries every problem found
 """
 
@@ -23,6 +24,10 @@ _LOGIN: Final = re.compile(r"(?<=//)[^/\s]*@")
 
 class EdgeError(Exception):
     """Anything that ``edge`` raises on purpose."""
+
+
+class BadHours(EdgeError, ValueError):
+    """Opening hours that cannot be read, or contradict one another; its text says what would be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,16 +19,18 @@ from uuid6 import uuid7
 from edge.cap import Category, Certainty, MsgType, Severity, Status, Urgency
 from edge.details import (
     DeviceFaultDetails,
-    IntrusionDetails,
     LineFaultDetails,
     MessageGapDetails,
     NodeLostDetails,
     PanicDetails,
     PictureBox,
+    SightingDetails,
     SmokeDetails,
     TamperDetails,
     UnknownBootDetails,
 )
+from edge.kinds import SEEN, AlertKind, EventKind
+from edge.weights import WEIGHTS, Weight
 from sensors.readings import State
 from sync.clock import ClockQuality
 from sync.errors import WireError
@@ -36,6 +38,7 @@ from sync.wire import decode, encode, word
 
 __all__ = [
     "DETAILS",
+    "SEEN",
     "WEIGHTS",
     "Alert",
     "AlertKind",
@@ -51,7 +54,6 @@ __all__ = [
     "Fault",
     "Headline",
     "Health",
-    "IntrusionDetails",
     "Language",
     "LineFaultDetails",
     "MessageGapDetails",
@@ -63,6 +65,7 @@ __all__ = [
     "PictureBox",
     "SensorEvent",
     "Severity",
+    "SightingDetails",
     "SmokeDetails",
     "Status",
     "TamperDetails",
@@ -78,29 +81,6 @@ def new_id() -> UUID:
     return UUID(int=uuid7().int)
 
 
-class AlertKind(StrEnum):
-    """What an alert is about; the last level of its topic."""
-
-    PANIC = "panic"
-    SMOKE = "smoke"
-    TAMPER = "tamper"
-    LINE_FAULT = "line-fault"
-    DEVICE_FAULT = "device-fault"
-    INTRUSION = "intrusion"
-    NODE_SILENT = "node-silent"
-    NODE_POWER_LOST = "node-power-lost"
-    MESSAGE_GAP = "message-gap"
-    UNKNOWN_BOOT = "unknown-boot"
-
-
-class EventKind(StrEnum):
-    """What is worth keeping, not worth waking anyone; the last level of its topic."""
-
-    SENSOR_STATE = "sensor-state"
-    CLOCK = "clock"
-    COMMAND = "command"
-
-
 class Language(StrEnum):
     """A language in which the node speaks to people."""
 
@@ -114,86 +94,6 @@ class NodeState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
-    """How an alert weighs: the four words by which CAP sorts alerts."""
-
-    category: Category
-    urgency: Urgency
-    severity: Severity
-    certainty: Certainty
-
-
-WEIGHTS: Final[dict[AlertKind, Weight]] = {
-    # Clauses: CAP 1.2, 3.2.2. Severe is its second highest word; a press says so first hand: Observed.
-    AlertKind.PANIC: Weight(
-        category=Category.SECURITY,
-        urgency=Urgency.IMMEDIATE,
-        severity=Severity.SEVERE,
-        certainty=Certainty.OBSERVED,
-    ),
-    # One detector without a second witness: Likely, not Observed.
-    AlertKind.SMOKE: Weight(
-        category=Category.FIRE,
-        urgency=Urgency.IMMEDIATE,
-        severity=Severity.SEVERE,
-        certainty=Certainty.LIKELY,
-    ),
-    AlertKind.TAMPER: Weight(
-        category=Category.SECURITY,
-        urgency=Urgency.IMMEDIATE,
-        severity=Severity.MODERATE,
-        certainty=Certainty.LIKELY,
-    ),
-    # Expected asks for somebody within the hour: meanwhile the line protects nobody.
-    AlertKind.LINE_FAULT: Weight(
-        category=Category.INFRA,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MODERATE,
-        certainty=Certainty.OBSERVED,
-    ),
-    AlertKind.DEVICE_FAULT: Weight(
-        category=Category.INFRA,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MINOR,
-        certainty=Certainty.OBSERVED,
-    ),
-    AlertKind.INTRUSION: Weight(
-        category=Category.SECURITY,
-        urgency=Urgency.IMMEDIATE,
-        severity=Severity.MODERATE,
-        certainty=Certainty.LIKELY,
-    ),
-    # What the station says of a node: Likely where it follows from silence.
-    AlertKind.NODE_SILENT: Weight(
-        category=Category.INFRA,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MODERATE,
-        certainty=Certainty.LIKELY,
-    ),
-    AlertKind.NODE_POWER_LOST: Weight(
-        category=Category.INFRA,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MODERATE,
-        certainty=Certainty.LIKELY,
-    ),
-    AlertKind.MESSAGE_GAP: Weight(
-        category=Category.INFRA,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MODERATE,
-        certainty=Certainty.OBSERVED,
-    ),
-    # A replay or a second machine under the node's name is possible, no more.
-    AlertKind.UNKNOWN_BOOT: Weight(
-        category=Category.SECURITY,
-        urgency=Urgency.EXPECTED,
-        severity=Severity.MODERATE,
-        certainty=Certainty.POSSIBLE,
-    ),
-}
-"""What each kind weighs unless its raiser knows better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +128,7 @@ Details: TypeAlias = (
     | TamperDetails
     | LineFaultDetails
     | DeviceFaultDetails
-    | IntrusionDetails
+    | SightingDetails
     | NodeLostDetails
     | MessageGapDetails
     | UnknownBootDetails
@@ -240,7 +140,10 @@ DETAILS: Final[dict[AlertKind, type[Details]]] = {
     AlertKind.TAMPER: TamperDetails,
     AlertKind.LINE_FAULT: LineFaultDetails,
     AlertKind.DEVICE_FAULT: DeviceFaultDetails,
-    AlertKind.INTRUSION: IntrusionDetails,
+    AlertKind.INTRUSION: SightingDetails,
+    AlertKind.LOITERING: SightingDetails,
+    AlertKind.CROWD: SightingDetails,
+    AlertKind.OBSTRUCTION: SightingDetails,
     AlertKind.NODE_SILENT: NodeLostDetails,
     AlertKind.NODE_POWER_LOST: NodeLostDetails,
     AlertKind.MESSAGE_GAP: MessageGapDetails,

@@ -6,7 +6,7 @@ class and a message id of its own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from edge.clockevent import ClockEvent
@@ -30,6 +30,8 @@ from edge.events import (
     TamperDetails,
     new_id,
 )
+from edge.seenwords import seen_phrase
+from edge.watchevents import CrossingEvent, TrackEvent
 from edge.words import headline
 from sync.clock import Clock
 from sync.cloudevent import utc_text
@@ -37,6 +39,9 @@ from sync.message import Message, MessageClass
 
 ROOT: Final = "tuquan/v1"
 """What every topic begins with; the number changes when subscribers would have to."""
+
+Stored: TypeAlias = Alert | SensorEvent | ClockEvent | CommandEvent | CrossingEvent | TrackEvent
+"""What has a place in the outbox's order."""
 
 LIFE_SAFETY: Final = frozenset({AlertKind.PANIC, AlertKind.SMOKE})
 """The kinds of alert that nothing may overtake or displace."""
@@ -79,8 +84,8 @@ def details_for(
     """The details of a kind that comes from a sensor or from the node itself.
 
     Args:
-        kind: Any kind but intrusion, whose details come from a picture, and those that the station raises.
-        code: Which fault, for the two fault kinds.
+        kind: Any but those that a camera sees, whose details come from a picture, and the station's own.
+        code: Which fault, for the two fault kinds; what happened to a camera's view, for tamper.
         text: A sentence about a device fault.
         level: What an analog sensor reads, 0 to 1; values outside (noise) are cut to that.
         covert: Whether a panic press shows nothing.
@@ -95,14 +100,14 @@ def details_for(
         case AlertKind.SMOKE:
             return SmokeDetails(level=level)
         case AlertKind.TAMPER:
-            return TamperDetails(level=level)
+            return TamperDetails(code=code, level=level)
         case AlertKind.LINE_FAULT:
             return LineFaultDetails(code=code, level=level)
         case AlertKind.DEVICE_FAULT:
             return DeviceFaultDetails(code=code, text=text)
-        case AlertKind.INTRUSION:
+        case AlertKind.INTRUSION | AlertKind.LOITERING | AlertKind.CROWD | AlertKind.OBSTRUCTION:
             raise ValueError(
-                "An intrusion has IntrusionDetails: label, score, box and count from the picture."
+                f"{kind} has SightingDetails: label, score, box, count and the rest from the picture."
             )
         case _:
             raise ValueError(f"{kind} is raised by the station, which makes its details itself.")
@@ -139,7 +144,7 @@ def compose(  # noqa: PLR0913 - an alert has that many parts
         urgency=weight.urgency,
         severity=weight.severity,
         certainty=weight.certainty,
-        headline=headline(kind, site.area.place, status=site.status),
+        headline=headline(kind, site.area.place, status=site.status, what=seen_phrase(kind, details)),
         instruction=site.steps.get(kind, ()),
         contacts=site.contacts.get(kind, ()),
         details=details,
@@ -148,17 +153,24 @@ def compose(  # noqa: PLR0913 - an alert has that many parts
 
 def ended(alert: Alert) -> Alert:
     """The Update that says that the cause of an alert is gone; the same incident."""
-    words = headline(alert.kind, alert.area.place, status=alert.status, active=False)
+    what = seen_phrase(alert.kind, alert.details, active=False)
+    words = headline(alert.kind, alert.area.place, status=alert.status, active=False, what=what)
     return replace(alert, msg_type=MsgType.UPDATE, active=False, headline=words)
 
 
 def cancelled(alert: Alert) -> Alert:
     """The Cancel that withdraws an alert: it should not have been raised; the same incident."""
-    words = headline(alert.kind, alert.area.place, status=alert.status, msg_type=MsgType.CANCEL)
+    words = headline(
+        alert.kind,
+        alert.area.place,
+        status=alert.status,
+        msg_type=MsgType.CANCEL,
+        what=seen_phrase(alert.kind, alert.details),
+    )
     return replace(alert, msg_type=MsgType.CANCEL, active=False, headline=words)
 
 
-def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Site) -> Message:
+def to_message(event: Stored, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
     family = "alert" if isinstance(event, Alert) else "event"
     return Message(
@@ -173,7 +185,7 @@ def to_message(event: Alert | SensorEvent | ClockEvent | CommandEvent, site: Sit
     )
 
 
-def message_class(event: Alert | SensorEvent | ClockEvent | CommandEvent) -> MessageClass:
+def message_class(event: Stored) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
     if not isinstance(event, Alert):
         return MessageClass.EVENT
@@ -185,6 +197,8 @@ SCHEMAS: Final[dict[type, str]] = {
     SensorEvent: "event",
     ClockEvent: "clock-event",
     CommandEvent: "command-event",
+    CrossingEvent: "crossing-event",
+    TrackEvent: "track-event",
     NodeStatus: "status",
     Health: "health",
 }

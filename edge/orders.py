@@ -26,12 +26,13 @@ from uuid import UUID
 
 from edge.audit import MAX_TOLD, Told
 from edge.config import examine
-from edge.events import AlertKind
+from edge.events import SEEN, AlertKind
 from edge.faults import SECOND_NS
 from edge.incidents import Change, Incidents, Phase
 from edge.messages import LIFE_SAFETY
 from edge.parts import Parts
 from edge.progress import Progress
+from edge.withdrawn import tell_withdrawn
 from sensors.lamps import LampState
 from sync.command import Command, CommandName, Outcome, Reason, shortened
 from sync.errors import WireError
@@ -142,13 +143,13 @@ class Orders:
             self._sounding_for.add(change.incident)
 
     def hear_told(self, said: object) -> None:
-        """The vision process raised an intrusion."""
+        """The vision process raised what a camera saw."""
         try:
             told = decode(Told, said)
         except WireError as error:
             _log.warning("the vision process told of something odd: %s", error)
             return
-        if told.kind is AlertKind.INTRUSION and told.seen is not None:
+        if told.kind in SEEN and told.seen is not None:
             self._note(told)
 
     def take_unsaved(self) -> list[Told]:
@@ -235,6 +236,8 @@ class Orders:
             return refused(Reason.FAILED, "The Cancel could not be stored.")
         self._note(replace(told, cancelled=True))
         self._incidents.withdraw(told.incident)
+        if told.kind in SEEN:
+            tell_withdrawn(self._parts.runtime_directory, told.incident)
         # Whoever knows this id has read the alert: nothing more than that is shown.
         self._progress.proved(told.message, LampState.SEEN, at_ns=self._clock_ns())
         if told.incident in self._sounding_for:

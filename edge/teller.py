@@ -17,17 +17,22 @@ from edge.events import (
     ClassCounts,
     Fault,
     Health,
-    IntrusionDetails,
     MsgType,
     NodeState,
     NodeStatus,
     PictureBox,
     SensorEvent,
+    SightingDetails,
     Status,
 )
 from edge.incidents import Change, Phase
-from edge.intrusion import Sighting
 from edge.messages import cancelled, compose, details_for, ended, envelope, to_message
+from edge.rules.finding import Finding
+from edge.rules.tally import LineCount, Minute
+from edge.watchevents import MOST_TRACKS, CrossingCount, CrossingEvent, EndedTrack, TrackEvent
+from edge.zones import During, rules_of
+from models.detection import Box
+from models.track import Track
 from sensors.readings import Reading, Source
 from sync.clock import Clock, ClockQuality
 from sync.cloudevent import utc_text
@@ -51,6 +56,7 @@ class Teller:
         self._clock = clock
         self._camera = config.camera.name
         self._software = version("tuquan")
+        self._after_hours = _after_hours(config)
         self._covert = {button.name for button in config.panic_button if button.covert}
 
     def is_covert(self, device: str) -> bool:
@@ -66,8 +72,8 @@ class Teller:
             alert = replace(alert, msg_type=MsgType.UPDATE)
         return to_message(alert, self.site)
 
-    def cancel(self, change: Change, seen: IntrusionDetails | None = None) -> Message:
-        """The Cancel that withdraws what an incident raised; `seen` belongs to an intrusion."""
+    def cancel(self, change: Change, seen: SightingDetails | None = None) -> Message:
+        """The Cancel that withdraws what an incident raised; `seen` belongs to what a camera saw."""
         return to_message(cancelled(self._composed(change, seen)), self.site)
 
     def test(self, kind: AlertKind) -> list[Message]:
@@ -80,7 +86,7 @@ class Teller:
         alerts = [alert] if kind is AlertKind.PANIC else [alert, ended(alert)]
         return [to_message(entry, site) for entry in alerts]
 
-    def _composed(self, change: Change, seen: IntrusionDetails | None = None) -> Alert:
+    def _composed(self, change: Change, seen: SightingDetails | None = None) -> Alert:
         details = seen or details_for(
             change.kind,
             code=change.code,
@@ -97,19 +103,62 @@ class Teller:
             incident=change.incident,
         )
 
-    def sighting(self, sighting: Sighting) -> Message:
-        """The alert for somebody in view."""
-        box = sighting.best.box
-        details = IntrusionDetails(
-            label=sighting.best.label,
-            score=sighting.best.score,
-            box=PictureBox(top=box.y0, left=box.x0, bottom=box.y1, right=box.x1),
-            count=sighting.count,
-        )
+    def finding(self, finding: Finding) -> Message:
+        """The alert, the Update or the end of what a rule has found in the picture."""
         alert = compose(
-            AlertKind.INTRUSION, self.site, component=Source.CAMERA, device=self._camera, details=details
+            finding.kind,
+            self.site,
+            component=Source.CAMERA,
+            device=self._camera,
+            details=self.sighting(finding),
+            incident=finding.incident,
         )
+        if finding.phase is Phase.ENDED:
+            alert = ended(alert)
+        elif finding.phase is Phase.CONTINUES:
+            alert = replace(alert, msg_type=MsgType.UPDATE)
         return to_message(alert, self.site)
+
+    def sighting(self, finding: Finding) -> SightingDetails:
+        """The details of what a rule has found."""
+        return SightingDetails(
+            label=finding.best.label,
+            score=finding.best.score,
+            box=_picture_box(finding.best.box),
+            count=finding.count,
+            rule=finding.rule,
+            zone=finding.zone,
+            dwell_s=round(finding.dwell_s, 1),
+            track=finding.best.id or None,  # one of a former run has none
+            hours=finding.rule in self._after_hours,
+            ending=finding.ending,
+        )
+
+    def passed(self, minute: Minute) -> list[Message]:
+        """What was counted on lines, one event for each, and one of the things that went out of sight."""
+        lines: dict[tuple[str, str], list[LineCount]] = {}
+        for entry in minute.counts:
+            lines.setdefault((entry.rule, entry.line), []).append(entry)
+        events: list[CrossingEvent | TrackEvent] = [
+            CrossingEvent(
+                device=self._camera,
+                rule=rule,
+                line=line,
+                seconds=round(minute.seconds, 1),
+                counts=tuple(
+                    CrossingCount(label=count.label, entered=count.entered, left=count.left)
+                    for count in counts
+                ),
+            )
+            for (rule, line), counts in lines.items()
+        ]
+        if minute.total:
+            gone = tuple(_ended_track(track) for track in minute.tracks[:MOST_TRACKS])
+            seconds = round(minute.seconds, 1)
+            events.append(
+                TrackEvent(device=self._camera, seconds=seconds, total=minute.total, tracks=gone)
+            )
+        return [to_message(event, self.site) for event in events]
 
     def sensor_state(self, reading: Reading) -> Message:
         """A device's new state where it is no reason for an alert, such as warming up."""
@@ -153,6 +202,27 @@ class Teller:
     def enveloped(self, document: NodeStatus | Health) -> dict[str, object]:
         """A status or health report as it travels."""
         return envelope(document, self.site, self._clock)
+
+
+def _after_hours(config: NodeConfig) -> set[str]:
+    """The rules that are about a zone's closing time."""
+    timed = {zone.name for zone in config.zone if zone.opening_hours}
+    return {rule.title for rule in rules_of(config) if rule.when is During.CLOSED and rule.zone in timed}
+
+
+def _picture_box(box: Box) -> PictureBox:
+    return PictureBox(top=box.y0, left=box.x0, bottom=box.y1, right=box.x1)
+
+
+def _ended_track(track: Track) -> EndedTrack:
+    return EndedTrack(
+        track=track.id,
+        label=track.label,
+        score=track.score,
+        seconds=round((track.seen_ns - track.first_ns) / 1e9, 1),
+        looks=track.looks,
+        box=_picture_box(track.box),
+    )
 
 
 def _short(text: str) -> str:

@@ -23,6 +23,7 @@ from edge.events import (
     NodeLostDetails,
     NodeState,
     Severity,
+    SightingDetails,
     Status,
     Urgency,
 )
@@ -42,6 +43,9 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         AlertKind.LINE_FAULT: ("Sự cố đường dây", "Line fault"),
         AlertKind.DEVICE_FAULT: ("Lỗi thiết bị", "Device fault"),
         AlertKind.INTRUSION: ("Có người trong khu vực", "Person in the area"),
+        AlertKind.LOITERING: ("Có người quanh quẩn", "Person loitering"),
+        AlertKind.CROWD: ("Tụ tập đông người", "Crowd"),
+        AlertKind.OBSTRUCTION: ("Xe chắn lối đi", "Vehicle in the way"),
         AlertKind.NODE_SILENT: ("Mất liên lạc với thiết bị", "Node out of contact"),
         AlertKind.NODE_POWER_LOST: ("Thiết bị mất điện", "Node without power"),
         AlertKind.MESSAGE_GAP: ("Thiếu tin từ thiết bị", "Messages of a node are missing"),
@@ -54,6 +58,8 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         EventKind.SENSOR_STATE: ("Trạng thái cảm biến", "Sensor state"),
         EventKind.CLOCK: ("Đồng hồ được chỉnh lại", "Clock set"),
         EventKind.COMMAND: ("Lệnh từ phường", "Command of the commune"),
+        EventKind.CROSSING: ("Lượt qua vạch đếm", "Line crossed"),
+        EventKind.TRACK: ("Đã đi khỏi khung hình", "Gone out of view"),
     },
     CommandName: {
         CommandName.TEST: ("Thử báo động", "Test alert"),
@@ -165,6 +171,9 @@ _ENDED: Final[dict[AlertKind, Phrase]] = {
     AlertKind.LINE_FAULT: ("Đường dây đã bình thường trở lại", "Line normal again"),
     AlertKind.DEVICE_FAULT: ("Thiết bị đã hoạt động trở lại", "Device works again"),
     AlertKind.INTRUSION: ("Không còn người trong khu vực", "Area empty again"),
+    AlertKind.LOITERING: ("Không còn người quanh quẩn", "Nobody loitering any more"),
+    AlertKind.CROWD: ("Đám đông đã giải tán", "Crowd dispersed"),
+    AlertKind.OBSTRUCTION: ("Lối đi đã thông", "Way clear again"),
     AlertKind.NODE_SILENT: ("Đã liên lạc lại được với thiết bị", "Node in contact again"),
     AlertKind.NODE_POWER_LOST: ("Thiết bị đã có điện trở lại", "Node has power again"),
     AlertKind.MESSAGE_GAP: ("Đã nhận đủ tin còn thiếu của thiết bị", "The missing messages have arrived"),
@@ -242,9 +251,19 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
             f"{details.missing} missing, numbers {numbers}",
         )
         return _pick(words, language)
+    if isinstance(details, SightingDetails):
+        return _sighting(details, language)
     if isinstance(details, DeviceFaultDetails):
         return _pick(_MAINS_LOST, language) if details.code == "mains-lost" else details.text
     return ""
+
+
+def _sighting(details: SightingDetails, language: Language) -> str:
+    """How many, and for how long where that is worth a word: ``2 người, 3 phút``."""
+    label = label_phrase(details.label, language)
+    parts = [f"{details.count} {label}" if details.count > 1 else ""]
+    parts += [show_duration(details.dwell_s, language)] if details.dwell_s >= 1 else []
+    return ", ".join(filter(None, parts))
 
 
 def state_phrase(component: str, state: State, language: Language = Language.VI) -> str:
@@ -260,12 +279,21 @@ def headline(
     status: Status = Status.ACTUAL,
     msg_type: MsgType = MsgType.ALERT,
     active: bool = True,
+    what: Phrase | None = None,
 ) -> Headline:
     """One line that says what happened and where, in both languages.
 
     An exercise or a test says so first, so that nobody runs for it; an incident that is over says that.
+
+    Args:
+        kind: What happened.
+        place: Where.
+        status: Whether it is in earnest.
+        msg_type: A Cancel says so.
+        active: Whether it goes on.
+        what: Words that say more than the kind's own.
     """
-    what = WORDS[AlertKind][kind] if active else _ENDED[kind]
+    what = what or (WORDS[AlertKind][kind] if active else _ENDED[kind])
     if msg_type is MsgType.CANCEL:
         withdrawn = WORDS[MsgType][MsgType.CANCEL]
         what = (f"{withdrawn[0]}: {what[0]}", f"{withdrawn[1]}: {what[1]}")

@@ -39,7 +39,13 @@ source = "file:{video}"
 [detector]
 directory = "{models}"
 
-[intrusion]
+[[zone]]
+name = "{zone_name}"
+points = "0,0 1,0 1,1 0,1"
+
+[[rule]]
+kind = "intrusion"
+zone = "{zone_name}"
 cooldown_s = 8
 
 [uplink]
@@ -80,6 +86,7 @@ NAMES = {
         "button": "nút cổng Đông",
         "smoke_name": "báo khói sạp 12",
         "tamper_name": "tủ thiết bị",
+        "zone_name": "Cổng Đông",
         "desk": "Công an phường, phòng trực ban",
     },
     "en": {
@@ -87,6 +94,7 @@ NAMES = {
         "button": "east gate button",
         "smoke_name": "smoke stall 12",
         "tamper_name": "cabinet",
+        "zone_name": "East gate",
         "desk": "Ward police, duty room",
     },
 }

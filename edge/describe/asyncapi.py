@@ -10,6 +10,7 @@ from edge.describe.samples import all_samples
 from edge.describe.schemas import TITLES
 from edge.events import Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
 from edge.messages import ROOT, SCHEMAS
+from edge.watchevents import CrossingEvent, TrackEvent
 
 _ABOUT: Final = """\
 What a node of a neighbourhood's security group says over MQTT 5 (subscribers may use 3.1.1).
@@ -55,6 +56,8 @@ CHANNELS: Final = (
     ),
     Channel(document=ClockEvent, suffix=f"event/{EventKind.CLOCK}", qos=1, retained=False),
     Channel(document=CommandEvent, suffix="event/command", qos=1, retained=False),
+    Channel(document=CrossingEvent, suffix=f"event/{EventKind.CROSSING}", qos=1, retained=False),
+    Channel(document=TrackEvent, suffix=f"event/{EventKind.TRACK}", qos=1, retained=False),
     Channel(document=NodeStatus, suffix="status", qos=1, retained=True),
     Channel(document=Health, suffix="health", qos=0, retained=False),
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 from edge.clockevent import ClockEvent
 from edge.commandevent import CommandEvent
 from edge.events import (
+    SEEN,
     Alert,
     AlertKind,
     Area,
@@ -15,16 +16,17 @@ from edge.events import (
     Details,
     DeviceState,
     Health,
-    IntrusionDetails,
     MessageGapDetails,
     NodeLostDetails,
     NodeState,
     NodeStatus,
     PictureBox,
     SensorEvent,
+    SightingDetails,
     UnknownBootDetails,
 )
-from edge.messages import Site, compose, details_for, envelope, to_message
+from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
+from edge.messages import Site, Stored, compose, details_for, envelope, to_message
 from sensors.readings import Source, State
 from sync.clock import ClockQuality, ManualClock
 from sync.command import Answer, Arguments, Command, CommandName, Outcome
@@ -50,11 +52,24 @@ _SOURCES: Final[dict[AlertKind, tuple[str, str]]] = {
     AlertKind.LINE_FAULT: (Source.TAMPER_LOOP, "cabinet"),
     AlertKind.DEVICE_FAULT: (Source.CAMERA, "gate-camera"),
     AlertKind.INTRUSION: (Source.CAMERA, "gate-camera"),
+    AlertKind.LOITERING: (Source.CAMERA, "gate-camera"),
+    AlertKind.CROWD: (Source.CAMERA, "gate-camera"),
+    AlertKind.OBSTRUCTION: (Source.CAMERA, "gate-camera"),
     AlertKind.NODE_SILENT: ("node", "cho-cong-dong"),
     AlertKind.NODE_POWER_LOST: ("node", "cho-cong-dong"),
     AlertKind.MESSAGE_GAP: ("node", "cho-cong-dong"),
     AlertKind.UNKNOWN_BOOT: ("node", "cho-cong-dong"),
 }
+
+_CODES: Final = {AlertKind.LINE_FAULT: "open", AlertKind.DEVICE_FAULT: "lost"}
+_BOX: Final = PictureBox(top=0.21, left=0.4, bottom=0.87, right=0.55)
+_SIGHTINGS: Final[dict[AlertKind, tuple[str, int, float]]] = {
+    AlertKind.INTRUSION: ("person", 2, 1.4),
+    AlertKind.LOITERING: ("person", 1, 120.3),
+    AlertKind.CROWD: ("person", 14, 30.2),
+    AlertKind.OBSTRUCTION: ("car", 1, 120.0),
+}
+"""Label, how many, and for how long."""
 
 _NODE: Final = "phuong-ben-thanh/cho-cong-dong"
 
@@ -75,18 +90,32 @@ def clock() -> ManualClock:
 def alert(kind: AlertKind) -> Alert:
     """One alert of a kind, with a fixed incident."""
     component, device = _SOURCES[kind]
-    box = PictureBox(top=0.21, left=0.4, bottom=0.87, right=0.55)
     details: Details = _NOTICED.get(kind) or (
-        IntrusionDetails(label="person", score=0.88, box=box, count=2)
-        if kind is AlertKind.INTRUSION
+        _sighting(kind)
+        if kind in SEEN
         else details_for(
             kind,
-            code="open" if kind is AlertKind.LINE_FAULT else "lost",
+            code=_CODES.get(kind, ""),
             text="The camera gives no picture.",
             level=0.93 if component == Source.TAMPER_LOOP else None,
         )
     )
     return compose(kind, SITE, component=component, device=device, details=details, incident=_INCIDENT)
+
+
+def _sighting(kind: AlertKind) -> SightingDetails:
+    label, count, dwell_s = _SIGHTINGS[kind]
+    return SightingDetails(
+        label=label,
+        score=0.88,
+        box=_BOX,
+        count=count,
+        rule=f"{kind} Cổng chợ",
+        zone="Cổng chợ",
+        dwell_s=dwell_s,
+        track=17,
+        hours=kind is AlertKind.INTRUSION,
+    )
 
 
 def event() -> SensorEvent:
@@ -102,6 +131,26 @@ def clock_event() -> ClockEvent:
         by_s=23_989.0,
         quality=ClockQuality.SYNCED,
     )
+
+
+def crossing_event() -> CrossingEvent:
+    """A minute at the market's gate in the morning."""
+    return CrossingEvent(
+        device="gate-camera",
+        rule="crossing Cổng Đông",
+        line="Cổng Đông",
+        seconds=60.2,
+        counts=(
+            CrossingCount(label="person", entered=9, left=2),
+            CrossingCount(label="motorcycle", entered=1),
+        ),
+    )
+
+
+def track_event() -> TrackEvent:
+    """Somebody who went past."""
+    gone = EndedTrack(track=17, label="person", score=0.88, seconds=41.5, looks=63, box=_BOX)
+    return TrackEvent(device="gate-camera", seconds=60.2, total=1, tracks=(gone,))
 
 
 def command_event() -> CommandEvent:
@@ -156,7 +205,7 @@ def health() -> Health:
 
 
 def rendered(
-    document: Alert | SensorEvent | ClockEvent | CommandEvent | NodeStatus | Health,
+    document: Stored | NodeStatus | Health,
 ) -> dict[str, Any]:
     """The whole message as a subscriber gets it, parsed; its id is fixed."""
     if isinstance(document, NodeStatus | Health):
@@ -189,6 +238,8 @@ def all_samples() -> dict[str, list[dict[str, Any]]]:
         "event": [rendered(event())],
         "clock-event": [rendered(clock_event())],
         "command-event": [rendered(command_event())],
+        "crossing-event": [rendered(crossing_event())],
+        "track-event": [rendered(track_event())],
         "status": [rendered(status())],
         "health": [rendered(health())],
     }

@@ -16,6 +16,7 @@ from edge.clockevent import ClockEvent
 from edge.commandevent import CommandEvent
 from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
 from edge.messages import SCHEMAS, schema_of
+from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
 from sensors.readings import State
 from sync.clock import ClockQuality
 from sync.cloudevent import MAX_INTEGER
@@ -30,11 +31,20 @@ TITLES: Final[dict[type, str]] = {
     SensorEvent: "An event: worth keeping, not worth waking anyone",
     ClockEvent: "The clock of a node was set",
     CommandEvent: "What became of a command, for the archive",
+    CrossingEvent: "A line in the picture was crossed, counted by the minute",
+    TrackEvent: "Things that a camera followed have gone out of view",
     NodeStatus: "The status of a node: its birth, and the will that its broker publishes for it",
     Health: "A health report of a node",
 }
 
-_STORED: Final = (Alert, SensorEvent, ClockEvent, CommandEvent)
+_EVENTS: Final[dict[type, EventKind]] = {
+    SensorEvent: EventKind.SENSOR_STATE,
+    ClockEvent: EventKind.CLOCK,
+    CommandEvent: EventKind.COMMAND,
+    CrossingEvent: EventKind.CROSSING,
+    TrackEvent: EventKind.TRACK,
+}
+_STORED: Final = (Alert, *_EVENTS)
 """What has a place in the order; status and health are of the moment."""
 
 _ELSEWHERE: Final[dict[str, type]] = {
@@ -44,6 +54,10 @@ _ELSEWHERE: Final[dict[str, type]] = {
         ClockQuality,
         ClockEvent,
         CommandEvent,
+        CrossingCount,
+        CrossingEvent,
+        EndedTrack,
+        TrackEvent,
         Outcome,
         CommandName,
         Arguments,
@@ -147,12 +161,8 @@ def _order() -> Schema:
 def _types(document: type) -> tuple[str, ...]:
     if document is Alert:
         return tuple(f"vn.tuquan.alert.{kind.value}" for kind in AlertKind)
-    if document is SensorEvent:
-        return (f"vn.tuquan.event.{EventKind.SENSOR_STATE}",)
-    if document is ClockEvent:
-        return (f"vn.tuquan.event.{EventKind.CLOCK}",)
-    if document is CommandEvent:
-        return (f"vn.tuquan.event.{EventKind.COMMAND}",)
+    if document in _EVENTS:
+        return (f"vn.tuquan.event.{_EVENTS[document]}",)
     return (f"vn.tuquan.{SCHEMAS[document]}",)
 
 
