@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.config import NodeConfig
+from edge.demo.assets import cache_directory
 from edge.errors import ConfigError
 from edge.evaluate.boxes import Frames, read_coco, read_lines, read_mot
 from edge.evaluate.clip import PERSON, Clip, Truth, TruthEvent
@@ -35,11 +36,14 @@ _REMEDY: Final = (
 class ClipSettings:
     """The recording."""
 
-    recording: Path = field(
-        metadata={"help": "The video, or the folder of pictures in the order of their names."}
+    recording: str = field(
+        metadata={
+            "help": "The video, or the folder of pictures in the order of their names; $TUQUAN_CACHE in it is "
+            "the folder of fetched things."
+        }
     )
-    truth: Path = field(
-        default=Path("truth.jsonl"),
+    truth: str = field(
+        default="truth.jsonl",
         metadata={"help": "Who is where: truth.jsonl, a gt.txt of MOT Challenge, or COCO's .json."},
     )
     rate_fps: float | None = field(
@@ -125,7 +129,7 @@ def _open(place: Path, root: Path, models: Path) -> Clip:
     gt = _mot_truth(place)
     if gt is not None:
         return _mot(place, gt, name, models)
-    plain = ClipFile(clip=ClipSettings(recording=place, judge_alerts=False))
+    plain = ClipFile(clip=ClipSettings(recording=str(place), judge_alerts=False))
     file = _coco_files(place)[0]
     return _coco(file, name, plain, node({}, file, models=models))
 
@@ -141,15 +145,20 @@ def _own(file: Path, name: str, models: Path) -> Clip:
         raise ConfigError(file, problems)
     config = node({key: value for key, value in raw.items() if key in SECTIONS}, file, models=models)
     what = settings.clip
-    truth = file.parent / what.truth
+    truth = _path(what.truth, file)
     if truth.suffix.lower() == ".json":
         return _coco(truth, name, settings, config)
-    recording = open_recording(what.recording, what.rate_fps)
+    recording = open_recording(_path(what.recording, file), what.rate_fps)
     if truth.suffix.lower() == ".txt":
         frames = read_mot(truth, recording.width, recording.height)
     else:
         frames = read_lines(truth)
     return _clip(name, settings, recording, frames, config)
+
+
+def _path(text: str, file: Path) -> Path:
+    """A path in ``clip.toml``, relative to its folder."""
+    return file.absolute().parent / Path(text.replace("$TUQUAN_CACHE", str(cache_directory()))).expanduser()
 
 
 def _clip(
@@ -193,7 +202,7 @@ def _mot(place: Path, gt: Path, name: str, models: Path) -> Clip:
     frames = read_mot(
         gt, int(about["imwidth"]), int(about["imheight"]), last=len(recording.pictures) or None
     )
-    settings = ClipFile(clip=ClipSettings(recording=place, judge_alerts=False))
+    settings = ClipFile(clip=ClipSettings(recording=str(place), judge_alerts=False))
     return _clip(name, settings, recording, frames, node({}, place / "seqinfo.ini", models=models))
 
 
@@ -231,7 +240,7 @@ def _is_coco(file: Path) -> bool:
 def _coco(file: Path, name: str, settings: ClipFile, config: NodeConfig) -> Clip:
     names, frames = read_coco(file)
     what = settings.clip
-    pictures = [_picture(entry, file, what.recording) for entry in names]
+    pictures = [_picture(entry, file, _path(what.recording, file)) for entry in names]
     moving = any(thing.identity is not None for things in frames.values() for thing in things)
     recording = of_pictures(pictures, what.rate_fps or (None if moving else 1.0), file)
     return _clip(name, settings, recording, frames, config, still=not moving)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,8 @@ EARLY_S: Final = 1.0
 """An alert so short before an event begins belongs to it: a label's first frame is a matter of taste."""
 LATE_S: Final = 5.0
 """And so long after its end."""
+A_WHILE: Final = 3
+"""In so many looks a track has to be on somebody to be that person's."""
 
 
 def measure(record: Record) -> Tally:
@@ -35,7 +37,7 @@ def measure(record: Record) -> Tally:
         tally.frames = len(record.looks)
         tally.looks = sum(look.looked is not None for look in record.looks)
         tally.moved = sum(look.awake and not look.forced for look in record.looks)
-        tally.people = list(_people(record))
+        _count_people(tally, record)
     if record.clip.truth.events is not None:
         _count_alerts(tally, record.raised, record.clip.truth.events, record.lasts_s)
     return tally
@@ -81,7 +83,7 @@ class _Stay:
     found_s: float | None = None
 
 
-def _people(record: Record) -> Iterator[Person]:
+def _count_people(tally: Tally, record: Record) -> None:
     truth = record.clip.truth
     stays: dict[int, _Stay] = {}
     for look in record.looks:
@@ -89,10 +91,13 @@ def _people(record: Record) -> Iterator[Person]:
         for thing in things:
             _attend(stays, thing, look)
         _follow(stays, things, look, truth)
-    mostly = _mostly(stays)
+    owners = _owners(stays)
+    tally.tracks = len(owners)
+    tally.shared = sum(len(identities) > 1 for identities in owners.values())
     for identity, stay in stays.items():
-        if stay.last_s - stay.first_s >= STAY_S and stay.heights:
-            yield _person(stay, mostly[identity], truth)
+        if stay.last_s - stay.first_s >= STAY_S:
+            tracks = sum(identity in identities for identities in owners.values())
+            tally.people.append(_person(stay, tracks, truth))
 
 
 def _is_somebody(thing: Thing) -> bool:
@@ -117,13 +122,14 @@ def _follow(stays: dict[int, _Stay], things: Sequence[Thing], look: Look, truth:
             stay.found_s = look.at_s if stay.found_s is None else stay.found_s
 
 
-def _mostly(stays: dict[int, _Stay]) -> dict[int, int]:
-    """How many tracks were on each person more often than on anybody else."""
-    votes: dict[int, Counter[int]] = defaultdict(Counter)
+def _owners(stays: dict[int, _Stay]) -> dict[int, set[int]]:
+    """On whom each track was for a while, by its number: touching somebody in passing is no mix-up."""
+    owners: dict[int, set[int]] = defaultdict(set)
     for identity, stay in stays.items():
-        for track in stay.tracks:
-            votes[track][identity] += 1
-    return Counter(counter.most_common(1)[0][0] for counter in votes.values())
+        for track, count in Counter(stay.tracks).items():
+            if count >= min(A_WHILE, len(stay.tracks)):
+                owners[track].add(identity)
+    return owners
 
 
 def _person(stay: _Stay, tracks: int, truth: Truth) -> Person:

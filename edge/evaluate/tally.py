@@ -37,7 +37,7 @@ class Person:
     Attributes:
         size: The number of its size, by the median of its heights.
         found_after_s: When a confirmed track lay on it for the first time, after it came; None: never.
-        tracks: How many confirmed tracks were mostly on it.
+        tracks: How many confirmed tracks were on it for a while.
         switches: How often another track took over.
         followed: In which share of the looks that covered it a confirmed track lay on it.
     """
@@ -91,6 +91,8 @@ class Tally:
         moved: Those of them that the gate asked for because something moved.
         boxes: Detections, for each size.
         people: Everybody who stayed.
+        tracks: Confirmed tracks that were on somebody for a while.
+        shared: Those of them that were on more than one person: two people taken for one.
         judged_s: Seconds of the recordings whose events were written down.
         waits_s: For each true event that was alerted, how long that took.
         missed: True events without an alert.
@@ -104,6 +106,8 @@ class Tally:
     moved: int = 0
     boxes: tuple[Boxes, ...] = field(default_factory=lambda: tuple(Boxes() for _ in SIZES))
     people: list[Person] = field(default_factory=list)
+    tracks: int = 0
+    shared: int = 0
     judged_s: float = 0.0
     waits_s: list[float] = field(default_factory=list)
     missed: int = 0
@@ -126,6 +130,8 @@ class Tally:
         for mine, its in zip(self.boxes, other.boxes, strict=True):
             mine.add(its)
         self.people += other.people
+        self.tracks += other.tracks
+        self.shared += other.shared
         self.judged_s += other.judged_s
         self.waits_s += other.waits_s
         self.missed += other.missed
@@ -166,6 +172,7 @@ class Tally:
                 if self.of_size(number)
             }
             | {"all": people_figures(self.people)},
+            "tracks": {"on_somebody": self.tracks, "shared": self.shared},
             "alerts": self._alerts(),
         }
 

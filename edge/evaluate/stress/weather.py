@@ -9,6 +9,7 @@ between two frames.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edge.evaluate.stress.scenes import Scene
 
 _SIZE: Final = (WIDTH, HEIGHT)
+_AWAY: Final = 0.4
+"""An insect comes for a second or two and is away for longer: a third of the time it is there."""
 
 
 class Rain:
@@ -72,18 +75,25 @@ class Insects:
         self._speed = rng.uniform(0.8, 14, (count, 2, 4))
         self._phase = rng.uniform(0, 2 * math.pi, (count, 2, 4))
         self._reach = rng.uniform(0.05, 0.45, (count, 2, 4)) / (1 + self._speed / 7)
+        self._visit = rng.uniform((0.6, 0.0), (1.6, 2 * math.pi), (count, 2))
 
     def __call__(self, picture: Scene, at_s: float) -> Scene:
         """See `Effect`."""
         layer = Image.new("L", _SIZE)
         pen = ImageDraw.Draw(layer)
-        before, here = self._at(at_s - 0.03), self._at(at_s)
-        for size, start, end in zip(self._size, before, here, strict=True):
+        for size, start, end in self._visitors(at_s):
             pen.line((*start, *end), fill=230, width=int(size))
             for x, y in (start, end):
                 pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=230)
         glow = np.asarray(layer.filter(ImageFilter.GaussianBlur(2.2)), dtype=np.float32)[..., None]
         return picture + (255 - picture) * glow / 255
+
+    def _visitors(self, at_s: float) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+        """Those that are before the lens now: their size, and where the exposure began and ended."""
+        before, here = self._at(at_s - 0.03), self._at(at_s)
+        for number, (speed, phase) in enumerate(self._visit):
+            if math.sin(speed * at_s + phase) > _AWAY:
+                yield int(self._size[number]), before[number], here[number]
 
     def _at(self, at_s: float) -> NDArray[np.float64]:
         swing = (self._reach * np.sin(self._speed * at_s + self._phase)).sum(axis=2)
@@ -99,15 +109,18 @@ class Spider:
     def __call__(self, picture: Scene, at_s: float) -> Scene:
         """See `Effect`."""
         first, second, third = self._phase
+        swing_s = at_s
+        turn, since_s = divmod(at_s, 8)
+        at_s = 3 * turn + min(since_s, 3)  # three seconds of walking, five of rest
         x = WIDTH * (0.5 + 0.36 * math.sin(at_s / 4 + first))
         y = HEIGHT * (0.4 + 0.3 * math.sin(at_s / 3 + second))
         layer = Image.new("L", _SIZE)
         pen = ImageDraw.Draw(layer)
-        pen.line((x + 40 * math.sin(at_s + third), 0, x, y), fill=90, width=3)
+        pen.line((x + 40 * math.sin(swing_s + third), 0, x, y), fill=90, width=3)
         pen.ellipse((x - 22, y - 16, x + 22, y + 16), fill=235)
         for n in range(8):
-            turn = n * math.pi / 4 + 0.3 * math.sin(9 * at_s + n)
-            pen.line((x, y, x + 52 * math.cos(turn), y + 44 * math.sin(turn)), fill=180, width=5)
+            leg = n * math.pi / 4 + 0.3 * math.sin(9 * at_s + n)
+            pen.line((x, y, x + 52 * math.cos(leg), y + 44 * math.sin(leg)), fill=180, width=5)
         glow = np.asarray(layer.filter(ImageFilter.GaussianBlur(4)), dtype=np.float32)[..., None]
         return picture + (235 - picture) * glow / 255
 

@@ -1,0 +1,181 @@
+"""What an evaluation says: tables for a terminal, JSON for programs, Markdown for ``docs/``.
+
+Owns the columns; all three say the same figures. Every recording counts for each of its conditions, so that
+the rows of conditions do not add up to the row of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.evaluate.aims import Aim
+from edge.evaluate.run import Record
+from edge.evaluate.tally import SIZES, Tally, found_share, percentile, ratio, size_name
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+ALL: Final = "all"
+_NOTHING: Final = "–"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One table.
+
+    Attributes:
+        title: What it is about.
+        head: The names of its columns.
+        rows: Its rows, as many texts in each.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def by_condition(measured: Sequence[tuple[Record, Tally]]) -> dict[str, Tally]:
+    """The counts of each condition, in the order in which they come up; all together last."""
+    words = dict.fromkeys(word for record, _ in measured for word in record.clip.conditions)
+    sums = {
+        word: Tally.sum(tally for record, tally in measured if word in record.clip.conditions) for word in words
+    }
+    return sums | {ALL: Tally.sum(tally for _, tally in measured)}
+
+
+def sheets(tallies: dict[str, Tally]) -> Iterator[Sheet]:
+    """The tables of an evaluation; one for which nothing was counted is left out."""
+    total = tallies[ALL]
+    if total.judged_s:
+        yield _alerts(tallies)
+    if total.people:
+        yield _people(tallies)
+    if total.all_boxes.true:
+        yield _boxes(tallies)
+
+
+def _alerts(tallies: dict[str, Tally]) -> Sheet:
+    return Sheet(
+        title="Alerts",
+        head=(
+            "condition",
+            "minutes",
+            "events",
+            "alerted",
+            "false alerts",
+            "an hour",
+            "time to alert, median",
+            "p95",
+            "model woken",
+        ),
+        rows=tuple(
+            (
+                word,
+                f"{tally.judged_s / 60:.1f}",
+                str(len(tally.waits_s) + tally.missed),
+                str(len(tally.waits_s)),
+                str(len(tally.false)),
+                _number(tally.false_per_hour, 1),
+                _number(percentile(tally.waits_s, 0.5), 1, " s"),
+                _number(percentile(tally.waits_s, 0.95), 1, " s"),
+                _share(ratio(tally.moved, tally.frames)),
+            )
+            for word, tally in tallies.items()
+            if tally.judged_s
+        ),
+    )
+
+
+def _people(tallies: dict[str, Tally]) -> Sheet:
+    return Sheet(
+        title="People found and followed",
+        head=(
+            "condition",
+            *(size_name(number) for number in range(len(SIZES))),
+            "tracks a person",
+            "switches",
+            "shared tracks",
+        ),
+        rows=tuple(
+            (word, *_found(tally), *_followed(tally)) for word, tally in tallies.items() if tally.people
+        ),
+    )
+
+
+def _found(tally: Tally) -> Iterator[str]:
+    for number in range(len(SIZES)):
+        people = tally.of_size(number)
+        yield f"{_share(found_share(people))} of {len(people)}" if people else _NOTHING
+
+
+def _followed(tally: Tally) -> tuple[str, str, str]:
+    found = [person for person in tally.people if person.tracks]
+    mean = ratio(sum(person.tracks for person in found), len(found))
+    return _number(mean, 2), str(sum(person.switches for person in tally.people)), str(tally.shared)
+
+
+def _boxes(tallies: dict[str, Tally]) -> Sheet:
+    return Sheet(
+        title="Boxes in the frames that the model looked at: recall, and precision",
+        head=("condition", *(size_name(number) for number in range(len(SIZES))), "every size"),
+        rows=tuple(
+            (
+                word,
+                *(_recall(boxes.recall, boxes.precision) for boxes in (*tally.boxes, tally.all_boxes)),
+            )
+            for word, tally in tallies.items()
+            if tally.all_boxes.true
+        ),
+    )
+
+
+def _recall(recall: float | None, precision: float | None) -> str:
+    return _NOTHING if recall is None else f"{_share(recall)}, {_share(precision)}"
+
+
+def as_json(tallies: dict[str, Tally], aims: Iterable[Aim]) -> dict[str, Any]:
+    """Everything as plain values."""
+    return {
+        "conditions": {word: tally.figures() for word, tally in tallies.items()},
+        "aims": [{"aim": aim.text, "figure": aim.figure, "verdict": aim.verdict} for aim in aims],
+    }
+
+
+def as_markdown(all_sheets: Iterable[Sheet], aims: Sequence[Aim]) -> str:
+    """The tables for a document."""
+    if aims:
+        rows = tuple((aim.text, aim.figure, aim.verdict) for aim in aims)
+        all_sheets = (Sheet(title="Aims", head=("aim", "measured", "verdict"), rows=rows), *all_sheets)
+    return "\n".join(_markdown(sheet) for sheet in all_sheets)
+
+
+def _markdown(sheet: Sheet) -> str:
+    lines = [f"**{sheet.title}**", "", _row(sheet.head), _row("---" for _ in sheet.head)]
+    return "\n".join([*lines, *(_row(row) for row in sheet.rows), ""])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def as_tables(all_sheets: Iterable[Sheet]) -> Iterator[RenderableType]:
+    """The tables for a terminal."""
+    from rich.table import Table  # noqa: PLC0415 - only where somebody looks at a terminal
+
+    for sheet in all_sheets:
+        table = Table(title=sheet.title, title_justify="left", header_style="bold")
+        for number, name in enumerate(sheet.head):
+            table.add_column(name, justify="left" if number == 0 else "right")
+        for row in sheet.rows:
+            table.add_row(*row)
+        yield table
+
+
+def _share(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None, digits: int, unit: str = "") -> str:
+    return _NOTHING if value is None else f"{value:.{digits}f}{unit}"
