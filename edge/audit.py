@@ -118,7 +118,9 @@ class Told:
     device: str = field(metadata=word("Its name."))
     code: str = field(default="", metadata=word("Which fault."))
     detail: str = field(default="", metadata=word("A sentence."))
-    seen: SightingDetails | None = field(default=None, metadata=word("What was in view, for what a camera saw."))
+    seen: SightingDetails | None = field(
+        default=None, metadata=word("What was in view, for what a camera saw.")
+    )
     cancelled: bool = field(default=False, metadata=word("Whether it was called a false alarm."))
 
     @classmethod

@@ -15,11 +15,12 @@ from typing import Final
 from edge.checks import cross_problems
 from edge.errors import ConfigError, ConfigProblem
 from edge.events import AlertKind, Area, Contact, Language, Status
+from edge.evidence.settings import EvidenceSettings
 from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from edge.zones import LineSettings, RuleSettings, ZoneSettings
-from models.settings import DetectorSettings
+from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
 from sensors.camera import CameraSettings
 from sensors.lamps import LampSettings
@@ -27,6 +28,7 @@ from sensors.power import PowerInputSettings
 from sensors.siren import SirenSettings
 from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
+from sensors.view import MaskSettings, MotionSettings, SceneSettings
 from sync.outbox import OutboxSettings
 from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
 
@@ -278,8 +280,23 @@ class NodeConfig:
         default_factory=SirenSettings, metadata={"help": "A siren or buzzer at the node."}
     )
     camera: CameraSettings = field(default_factory=CameraSettings, metadata={"help": "The camera, if any."})
+    mask: tuple[MaskSettings, ...] = field(
+        default=(),
+        metadata={"help": "Areas that nobody may see: black before anything is looked at, filmed or sent."},
+    )
+    motion: MotionSettings = field(
+        default_factory=MotionSettings, metadata={"help": "When a frame is worth the model's time."}
+    )
+    camera_view: SceneSettings = field(
+        default_factory=SceneSettings,
+        metadata={"help": "When the picture says that somebody covered, blinded or turned the camera."},
+    )
     detector: DetectorSettings = field(
         default_factory=DetectorSettings, metadata={"help": "What recognises things in the pictures."}
+    )
+    tracker: TrackerSettings = field(
+        default_factory=TrackerSettings,
+        metadata={"help": "How often and how surely something has to be seen to count."},
     )
     zone: tuple[ZoneSettings, ...] = field(
         default=(), metadata={"help": "Areas of the picture, with the hours in which they are open."}
@@ -292,6 +309,9 @@ class NodeConfig:
         metadata={
             "help": "What in the picture is worth an alert. Without any: a person, anywhere, any time."
         },
+    )
+    evidence: EvidenceSettings = field(
+        default_factory=EvidenceSettings, metadata={"help": "What is kept of an incident, and for how long."}
     )
     uplink: UplinkSettings = field(
         default_factory=UplinkSettings, metadata={"help": "How alerts travel to the commune."}

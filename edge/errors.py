@@ -4,7 +4,13 @@ The tree::
 
     EdgeError
     ├── BadHours (also ValueError)      a text that is no opening hours
-    └── ConfigError (also ValueError)   a node.toml that cannot be used; carries every problem found
+    ├── ConfigError (also ValueError)   a node.toml that cannot be used; carries every problem found
+    └── EvidenceError                   pictures that cannot be kept, or cannot be trusted
+        ├── EvidenceFull                there is no room for a clip, even after older ones were deleted
+        ├── EvidenceUnwritable          the disk refuses
+        ├── EvidenceDamaged             a sidecar that cannot be read
+        ├── EvidenceUnsealable          an original cannot be sealed here, so it is not kept
+        └── EvidenceStuck               a thread of the recorder does not end
 """
 
 from __future__ import annotations
@@ -28,6 +34,30 @@ class EdgeError(Exception):
 
 class BadHours(EdgeError, ValueError):
     """Opening hours that cannot be read, or contradict one another; its text says what would be right."""
+
+
+class EvidenceError(EdgeError):
+    """Pictures that cannot be kept, or cannot be trusted."""
+
+
+class EvidenceFull(EvidenceError):
+    """There is no room for a clip, even after older ones were deleted."""
+
+
+class EvidenceUnwritable(EvidenceError, OSError):
+    """The disk refuses to keep a clip, or to let go of one."""
+
+
+class EvidenceDamaged(EvidenceError, ValueError):
+    """A sidecar that cannot be read."""
+
+
+class EvidenceUnsealable(EvidenceError):
+    """An original cannot be sealed on this machine, or to these keys; so it is not kept."""
+
+
+class EvidenceStuck(EvidenceError, TimeoutError):
+    """A thread of the recorder does not end in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from edge.events import (
     TamperDetails,
     new_id,
 )
+from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.seenwords import seen_phrase
 from edge.watchevents import CrossingEvent, TrackEvent
 from edge.words import headline
@@ -40,7 +41,9 @@ from sync.message import Message, MessageClass
 ROOT: Final = "tuquan/v1"
 """What every topic begins with; the number changes when subscribers would have to."""
 
-Stored: TypeAlias = Alert | SensorEvent | ClockEvent | CommandEvent | CrossingEvent | TrackEvent
+Stored: TypeAlias = (
+    Alert | SensorEvent | ClockEvent | CommandEvent | CrossingEvent | TrackEvent | Thumbnail | ClipNotice
+)
 """What has a place in the outbox's order."""
 
 LIFE_SAFETY: Final = frozenset({AlertKind.PANIC, AlertKind.SMOKE})
@@ -172,7 +175,7 @@ def cancelled(alert: Alert) -> Alert:
 
 def to_message(event: Stored, site: Site) -> Message:
     """The message that carries an alert or an event: each call makes a new one, with an id of its own."""
-    family = "alert" if isinstance(event, Alert) else "event"
+    family = family_of(type(event))
     return Message(
         id=new_id(),
         topic=f"{site.base_topic}/{family}/{event.kind}",
@@ -185,8 +188,17 @@ def to_message(event: Stored, site: Site) -> Message:
     )
 
 
+def family_of(document: type) -> str:
+    """The level of the topic, and of the CloudEvents type, that says what sort of thing it is."""
+    if document is Alert:
+        return "alert"
+    return "evidence" if document in (Thumbnail, ClipNotice) else "event"
+
+
 def message_class(event: Stored) -> MessageClass:
     """Which of the outbox's classes it belongs to."""
+    if isinstance(event, Thumbnail | ClipNotice):
+        return MessageClass.EVIDENCE
     if not isinstance(event, Alert):
         return MessageClass.EVENT
     return MessageClass.LIFE_SAFETY if event.kind in LIFE_SAFETY else MessageClass.SECURITY
@@ -199,6 +211,8 @@ SCHEMAS: Final[dict[type, str]] = {
     CommandEvent: "command-event",
     CrossingEvent: "crossing-event",
     TrackEvent: "track-event",
+    Thumbnail: "thumbnail",
+    ClipNotice: "clip",
     NodeStatus: "status",
     Health: "health",
 }

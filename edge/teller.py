@@ -155,9 +155,7 @@ class Teller:
         if minute.total:
             gone = tuple(_ended_track(track) for track in minute.tracks[:MOST_TRACKS])
             seconds = round(minute.seconds, 1)
-            events.append(
-                TrackEvent(device=self._camera, seconds=seconds, total=minute.total, tracks=gone)
-            )
+            events.append(TrackEvent(device=self._camera, seconds=seconds, total=minute.total, tracks=gone))
         return [to_message(event, self.site) for event in events]
 
     def sensor_state(self, reading: Reading) -> Message:

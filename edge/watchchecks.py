@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.errors import ConfigProblem
 from edge.hours import Hours, hours_problems
-from edge.zones import During, LineSettings, RuleKind, RuleSettings, ZoneSettings
+from edge.zones import During, LineSettings, RuleSettings, ZoneSettings
 from models.manifest import load_manifest
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _labels(config: NodeConfig, rules: Sequence[tuple[int, RuleSettings]]) -> It
                 remedy = f"The model {spec.name} does not know this; it knows: {', '.join(known)}."
                 yield ConfigProblem(path=f"rule[{number}].labels[{index}]", value=label, remedy=remedy)
         if not rule.labels and not set(rule.wanted) & set(known):
-            remedy = f"The model {spec.name} knows none of {', '.join(rule.wanted)}; it knows: {', '.join(known)}."
+            remedy = (
+                f"The model {spec.name} knows none of {', '.join(rule.wanted)}; it knows: {', '.join(known)}."
+            )
             yield ConfigProblem(path=f"rule[{number}].labels", remedy=remedy)
 
 
@@ -163,7 +165,11 @@ def _twice(rules: Sequence[tuple[int, RuleSettings]]) -> Iterator[_Doubt]:
         what = (rule.kind, rule.zone, rule.line, rule.wanted, rule.when, rule.lasting_s, rule.least)
         holder = taken.setdefault(what, index)
         if holder != index and rule.enabled:
-            yield f"rule[{index}]", None, f"rule[{holder}] does the same; there would be two alerts for one thing."
+            yield (
+                f"rule[{index}]",
+                None,
+                f"rule[{holder}] does the same; there would be two alerts for one thing.",
+            )
 
 
 def _scores(config: NodeConfig, rules: Sequence[tuple[int, RuleSettings]]) -> Iterator[_Doubt]:

@@ -27,6 +27,7 @@ from edge.events import (
     Status,
     Urgency,
 )
+from edge.evidenceevents import EvidenceKind
 from sensors.lamps import LampState
 from sensors.readings import Source, State
 from sync.clock import ClockQuality
@@ -60,6 +61,10 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         EventKind.COMMAND: ("Lệnh từ phường", "Command of the commune"),
         EventKind.CROSSING: ("Lượt qua vạch đếm", "Line crossed"),
         EventKind.TRACK: ("Đã đi khỏi khung hình", "Gone out of view"),
+    },
+    EvidenceKind: {
+        EvidenceKind.THUMBNAIL: ("Ảnh nhỏ của sự việc", "Thumbnail"),
+        EvidenceKind.CLIP: ("Đoạn phim của sự việc", "Clip"),
     },
     CommandName: {
         CommandName.TEST: ("Thử báo động", "Test alert"),
@@ -182,6 +187,7 @@ _ENDED: Final[dict[AlertKind, Phrase]] = {
 
 _PARTS: Final[dict[str, Phrase]] = {
     "storage": ("Bộ nhớ lưu trữ", "Storage"),
+    "evidence": ("Lưu hình ảnh", "Keeping pictures"),
     "vision": ("Nhận diện hình ảnh", "Vision"),
     "clock": ("Đồng hồ", "Clock"),
     "uplink": ("Đường truyền", "Uplink"),

@@ -6,6 +6,7 @@ The tree:
     ├── PinProblem (OSError)             a GPIO device could not be opened
     ├── SimulatorProblem (OSError)       the simulated hardware's socket could not be used
     ├── BadPicture (ValueError)          what was to be looked at is no picture
+    ├── FilmError                        frames cannot be encoded, or film cannot be read
     └── CameraError
         ├── CameraUnavailable            the camera cannot be opened with these settings, here
         ├── CameraTimeout (TimeoutError) no frame came in time
@@ -46,6 +47,10 @@ class SimulatorProblem(SensorsError, OSError):
 
 class BadPicture(SensorsError, ValueError):
     """What was to be looked at is no picture: an array of another kind or shape, or an empty one."""
+
+
+class FilmError(SensorsError):
+    """Frames cannot be encoded on this machine, or encoded ones cannot be read again."""
 
 
 class CameraError(SensorsError):

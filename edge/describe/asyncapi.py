@@ -9,6 +9,7 @@ from edge.describe import downlink
 from edge.describe.samples import all_samples
 from edge.describe.schemas import TITLES
 from edge.events import Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
+from edge.evidenceevents import ClipNotice, EvidenceKind, Thumbnail
 from edge.messages import ROOT, SCHEMAS
 from edge.watchevents import CrossingEvent, TrackEvent
 
@@ -24,7 +25,8 @@ was right is `corrected` as soon as that is known, even if it was sent before: s
 
 Alerts are never retained. A station answers on `receipt` with the JSON object {id, state, by, at}, where
 state is received, seen, closed or false-alarm: the node's lamps follow it. Commands go to `command/{name}`.
-`evidence/{kind}` is reserved.
+A picture goes out with an alert as `evidence/thumbnail`, small and with people covered; `evidence/clip` says
+that a clip exists, with its SHA-256, and where: on the node until it is asked for, or at the station.
 """
 
 
@@ -58,6 +60,8 @@ CHANNELS: Final = (
     Channel(document=CommandEvent, suffix="event/command", qos=1, retained=False),
     Channel(document=CrossingEvent, suffix=f"event/{EventKind.CROSSING}", qos=1, retained=False),
     Channel(document=TrackEvent, suffix=f"event/{EventKind.TRACK}", qos=1, retained=False),
+    Channel(document=Thumbnail, suffix=f"evidence/{EvidenceKind.THUMBNAIL}", qos=1, retained=False),
+    Channel(document=ClipNotice, suffix=f"evidence/{EvidenceKind.CLIP}", qos=1, retained=False),
     Channel(document=NodeStatus, suffix="status", qos=1, retained=True),
     Channel(document=Health, suffix="health", qos=0, retained=False),
 )

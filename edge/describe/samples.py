@@ -1,5 +1,7 @@
 """Owns one example of every message, with fixed ids and times, for documents and for tests."""
 
+import base64
+import hashlib
 import json
 from typing import Any, Final
 from uuid import UUID
@@ -25,8 +27,9 @@ from edge.events import (
     SightingDetails,
     UnknownBootDetails,
 )
-from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
+from edge.evidenceevents import ClipFile, ClipNotice, Thumbnail, Where
 from edge.messages import Site, Stored, compose, details_for, envelope, to_message
+from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
 from sensors.readings import Source, State
 from sync.clock import ClockQuality, ManualClock
 from sync.command import Answer, Arguments, Command, CommandName, Outcome
@@ -36,6 +39,13 @@ _BOOT: Final = UUID("1c0f3a8e-5d5b-4b52-9a35-0d8b2a6f7e11")
 _INCIDENT: Final = UUID("019b76da-a800-7c3e-8d15-64a1b2c3d4e5")
 _COMMAND: Final = UUID("019b76da-b1c0-7a55-9e6f-0102030405a6")
 _MESSAGE: Final = UUID("019b76da-a804-7f21-b0a6-f5e4d3c2b1a0")
+
+_POINT: Final = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////"
+    "////////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAA"
+    "AAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
+)
+"""A JPEG of one grey point, in base64."""
 
 SITE: Final = Site(
     commune="phuong-ben-thanh",
@@ -160,6 +170,43 @@ def command_event() -> CommandEvent:
     )
 
 
+def thumbnail() -> Thumbnail:
+    """The picture that went out with an intrusion; a single grey point stands for it."""
+    return Thumbnail(
+        incident=_INCIDENT,
+        message=_MESSAGE,
+        device="gate-camera",
+        rule="intrusion in yard",
+        zone="yard",
+        box=PictureBox(top=0.21, left=0.4, bottom=0.87, right=0.55),
+        model="ssd-mobilenet-v2-coco",
+        media_type="image/jpeg",
+        width=1,
+        height=1,
+        sha256=hashlib.sha256(base64.b64decode(_POINT)).hexdigest(),
+        image=_POINT,
+    )
+
+
+def clip_notice() -> ClipNotice:
+    """A clip that waits on the node, with a sealed original."""
+    return ClipNotice(
+        incident=_INCIDENT,
+        device="gate-camera",
+        where=Where.NODE,
+        begins="2025-12-31T23:59:55.000Z",
+        ends="2026-01-01T00:00:10.000Z",
+        clock=ClockQuality.SYNCED,
+        pictures=75,
+        files=(
+            ClipFile(role="blurred", media_type="video/mp4", bytes=812_345, sha256="1f" * 32),
+            ClipFile(role="original", media_type="application/age", bytes=901_234, sha256="2e" * 32),
+        ),
+        number=17,
+        sidecar_sha256="3d" * 32,
+    )
+
+
 def command() -> Command:
     """A press that was none."""
     return Command(
@@ -204,9 +251,7 @@ def health() -> Health:
     )
 
 
-def rendered(
-    document: Stored | NodeStatus | Health,
-) -> dict[str, Any]:
+def rendered(document: Stored | NodeStatus | Health) -> dict[str, Any]:
     """The whole message as a subscriber gets it, parsed; its id is fixed."""
     if isinstance(document, NodeStatus | Health):
         return envelope(document, SITE, clock()) | {"id": str(_MESSAGE)}
@@ -240,6 +285,8 @@ def all_samples() -> dict[str, list[dict[str, Any]]]:
         "command-event": [rendered(command_event())],
         "crossing-event": [rendered(crossing_event())],
         "track-event": [rendered(track_event())],
+        "thumbnail": [rendered(thumbnail())],
+        "clip": [rendered(clip_notice())],
         "status": [rendered(status())],
         "health": [rendered(health())],
     }

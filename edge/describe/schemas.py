@@ -15,7 +15,8 @@ from edge import events
 from edge.clockevent import ClockEvent
 from edge.commandevent import CommandEvent
 from edge.events import DETAILS, Alert, AlertKind, EventKind, Health, NodeStatus, SensorEvent
-from edge.messages import SCHEMAS, schema_of
+from edge.evidenceevents import ClipFile, ClipNotice, EvidenceKind, Thumbnail, Where
+from edge.messages import SCHEMAS, family_of, schema_of
 from edge.watchevents import CrossingCount, CrossingEvent, EndedTrack, TrackEvent
 from sensors.readings import State
 from sync.clock import ClockQuality
@@ -33,18 +34,23 @@ TITLES: Final[dict[type, str]] = {
     CommandEvent: "What became of a command, for the archive",
     CrossingEvent: "A line in the picture was crossed, counted by the minute",
     TrackEvent: "Things that a camera followed have gone out of view",
+    Thumbnail: "A small picture of what caused an alert",
+    ClipNotice: "A clip of an incident: what it is, and where it can be had",
     NodeStatus: "The status of a node: its birth, and the will that its broker publishes for it",
     Health: "A health report of a node",
 }
 
-_EVENTS: Final[dict[type, EventKind]] = {
+_KIND: Final[dict[type, EventKind | EvidenceKind]] = {
     SensorEvent: EventKind.SENSOR_STATE,
     ClockEvent: EventKind.CLOCK,
     CommandEvent: EventKind.COMMAND,
     CrossingEvent: EventKind.CROSSING,
     TrackEvent: EventKind.TRACK,
+    Thumbnail: EvidenceKind.THUMBNAIL,
+    ClipNotice: EvidenceKind.CLIP,
 }
-_STORED: Final = (Alert, *_EVENTS)
+"""What has one kind only."""
+_STORED: Final = (Alert, *_KIND)
 """What has a place in the order; status and health are of the moment."""
 
 _ELSEWHERE: Final[dict[str, type]] = {
@@ -63,6 +69,11 @@ _ELSEWHERE: Final[dict[str, type]] = {
         Arguments,
         Command,
         Answer,
+        Thumbnail,
+        ClipNotice,
+        ClipFile,
+        EvidenceKind,
+        Where,
     )
 }
 
@@ -161,9 +172,8 @@ def _order() -> Schema:
 def _types(document: type) -> tuple[str, ...]:
     if document is Alert:
         return tuple(f"vn.tuquan.alert.{kind.value}" for kind in AlertKind)
-    if document in _EVENTS:
-        return (f"vn.tuquan.event.{_EVENTS[document]}",)
-    return (f"vn.tuquan.{SCHEMAS[document]}",)
+    kind = _KIND.get(document)
+    return (f"vn.tuquan.{family_of(document)}.{kind}" if kind else f"vn.tuquan.{SCHEMAS[document]}",)
 
 
 def _same_kind(kind: AlertKind) -> Schema:

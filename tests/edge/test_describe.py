@@ -26,6 +26,7 @@ from edge.describe.reference import reference
 from edge.describe.schemas import schemas
 from edge.describe.sections import EXAMPLES, VIETNAMESE, sections
 from edge.events import Alert, AlertKind, Health, NodeStatus, SensorEvent, Status
+from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.messages import SCHEMAS, cancelled, ended, schema_of, to_message
 from edge.settings import settings_of
 from edge.tomlfile import toml_value
@@ -36,12 +37,14 @@ from sync.wire import encode
 unhurried = hypothesis_settings(deadline=None)
 """For tests of what, not of how fast: the machine may be busy."""
 
-NAMES = ["alert", "event", "clock-event", "command-event", "status", "health"]
+NAMES = ["alert", "event", "clock-event", "command-event", "thumbnail", "clip", "status", "health"]
 READERS = {
     "alert": Alert.from_data,
     "event": SensorEvent.from_data,
     "clock-event": ClockEvent.from_data,
     "command-event": CommandEvent.from_data,
+    "thumbnail": Thumbnail.from_data,
+    "clip": ClipNotice.from_data,
     "status": NodeStatus.from_data,
     "health": Health.from_data,
 }
