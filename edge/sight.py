@@ -59,6 +59,7 @@ class Seen:
     Attributes:
         prepared: The frame.
         looked: Whether the model looked at it.
+        region: The part of the picture that it looked at; None for all of it.
         detections: What the model found, in the coordinates of the whole picture.
         tracks: Everything that is being followed.
         ended: What is followed no longer since the frame before.
@@ -67,6 +68,7 @@ class Seen:
 
     prepared: Prepared
     looked: bool
+    region: Box | None
     detections: tuple[Detection, ...]
     tracks: tuple[Track, ...]
     ended: tuple[Track, ...]
@@ -133,10 +135,13 @@ class Sight:
             InferenceError: The model could not be run.
         """
         frame = prepared.frame
-        detections = self._detections(prepared)
+        height, width = frame.image.shape[:2]
+        region = prepared.window.box(width, height) if prepared.window else None
+        detections = self._detections(prepared, region)
         return Seen(
             prepared=prepared,
             looked=prepared.tensor is not None,
+            region=region,
             detections=detections,
             tracks=self._tracks,
             ended=self._tracker.take_ended(),
@@ -151,17 +156,14 @@ class Sight:
         owed = (*(self._owed or ()), *motion.regions)
         self._owed = owed if len(owed) <= _MOST_OWED else ()
 
-    def _detections(self, prepared: Prepared) -> tuple[Detection, ...]:
+    def _detections(self, prepared: Prepared, region: Box | None) -> tuple[Detection, ...]:
         """Look, if that is wanted, and follow what is found."""
         if prepared.tensor is None:
             return ()
-        frame, window = prepared.frame, prepared.window
-        detections = self._detector.infer(prepared.tensor)
+        frame = prepared.frame
+        found = self._detector.infer(prepared.tensor)
         self._owed = None
-        looked: Box | None = None
-        if window is not None:
-            height, width = frame.image.shape[:2]
-            detections = restore(detections, window, width, height)
-            looked = window.box(width, height)
-        self._tracks = self._tracker.update(detections, frame.captured_ns, looked=looked)
+        height, width = frame.image.shape[:2]
+        detections = restore(found, prepared.window, width, height)
+        self._tracks = self._tracker.update(detections, frame.captured_ns, looked=region)
         return detections

@@ -1,6 +1,6 @@
 """The vision process: camera, model, and what they see.
 
-Owns the loop from frames to "someone is there". It may hang, crash or be killed for memory; the alarm process
+Owns the loop that looks; what a look means is `edge.sight`, what becomes of it `edge.witness`. It may hang, crash or be killed for memory; the alarm process
 shares nothing with it but the outbox file and a wake-up socket. A model that is missing or damaged and a
 camera that is gone are faults that are told once and tried again, never reasons to stop.
 """
@@ -12,27 +12,27 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from edge.audit import Told
 from edge.config import NodeConfig, load
+from edge.errors import EvidenceStuck
 from edge.events import Fault
+from edge.evidence.notices import FAULTS
 from edge.health import Written
 from edge.incidents import Incidents
-from edge.intrusion import IntrusionRule
 from edge.openfile import OpenFile
 from edge.reloading import ReloadWatch
 from edge.sd_notify import Notifier, Watchdog
+from edge.sight import Prepared, Sight
 from edge.snapshot import VisionReport
 from edge.teller import Teller
+from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
-from models.picture import Tensor
-from sensors.camera import Frame
 from sensors.feed import CameraFeed
 from sensors.readings import Reading, State
-from sync.clock import SystemClock
+from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
 from sync.message import Message
@@ -63,7 +63,8 @@ def run(config_path: Path, stop: threading.Event) -> bool:
     notifier = Notifier.from_environment()
     clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
-    vision = Vision(config, outbox, Teller(config, clock), Watchdog.from_environment(notifier))
+    teller, watchdog = Teller(config, clock), Watchdog.from_environment(notifier)
+    vision = Vision(config, outbox, teller, watchdog, clock=clock)
     notifier.ready("looking" if config.camera.source else "no camera is configured")
     try:
         vision.run(stop)
@@ -81,6 +82,7 @@ class Vision:
         outbox: Where alerts go.
         teller: Makes them.
         watchdog: Fed while frames are looked at, or while their absence is being handled.
+        clock: The node's clock.
         opener: Opens the model; replaced where no model is wanted.
         clock_ns: The monotonic clock.
 
@@ -95,6 +97,7 @@ class Vision:
         teller: Teller,
         watchdog: Watchdog,
         *,
+        clock: Clock,
         opener: Callable[[], Detector] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -109,7 +112,7 @@ class Vision:
         self._stop = threading.Event()
         self._incidents = Incidents()
         self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
-        self._rule = IntrusionRule(config.intrusion)
+        self._witness = Witness(config, teller, clock, self._tell, clock_ns=clock_ns)
         self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
         self._camera = ""
         self._model = ""
@@ -120,7 +123,7 @@ class Vision:
     def run(self, stop: threading.Event) -> None:
         """Look until `stop` is set, or the configuration is to be read anew."""
         self._stop = stop
-        known = {self._config.camera.name, "detector"} if self._config.camera.source else set()
+        known = {self._config.camera.name, "detector", *FAULTS} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
             while not stop.wait(1.0):
@@ -129,16 +132,20 @@ class Vision:
         detector = self._wait_for_model(stop)
         if detector is None:
             return
-        feed = CameraFeed(self._config.camera, self._readings.put, prepare=_preparer(detector))
+        witness = self._witness
+        sight = Sight(self._config, detector, emit=self._readings.put, local=witness.local, film=witness.film)
+        witness.start(sight.book)
+        feed = CameraFeed(self._config.camera, self._readings.put, prepare=sight.prepare)
         feed.start()
         try:
             while not stop.is_set() and not feed.ended:
                 prepared = feed.get(timeout_s=0.5)
                 if prepared is not None:
-                    self._look(detector, *prepared)
+                    self._look(sight, prepared)
                 self._housekeeping(healthy=self._is_alive(feed))
         finally:
             feed.stop()
+            self._close_witness()
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""
@@ -158,19 +165,25 @@ class Vision:
             stop.wait(0.5)
         return None
 
-    def _look(self, detector: Detector, frame: Frame, tensor: Tensor) -> None:
+    def _look(self, sight: Sight, prepared: Prepared) -> None:
         try:
-            detections = detector.infer(tensor)
+            seen = sight.look(prepared)
         except ModelsError as error:
             self._fault("detector", "inference", str(error))
             return
-        self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
-        self._count_look()
-        sighting = self._rule.look(detections, frame.captured_ns) if self._config.intrusion.enabled else None
-        if sighting is not None:
-            message = self._teller.sighting(sighting)
-            self._put(message)
-            send_wake(self._config.wake_socket, {"told": encode(Told.of_sighting(message))})
+        if seen.looked:
+            self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
+            self._count_look()
+        self._witness.take(seen, Condition(faults=self._complaints(), frames_per_second=self._rate))
+
+    def _complaints(self) -> tuple[str, ...]:
+        return tuple(change.detail or change.code for change in self._incidents.open())
+
+    def _close_witness(self) -> None:
+        try:
+            self._witness.close()
+        except EvidenceStuck as error:
+            _log.error("%s", error)
 
     def _count_look(self) -> None:
         now = self._clock_ns()
@@ -184,7 +197,7 @@ class Vision:
     def _housekeeping(self, *, healthy: bool) -> None:
         now = self._clock_ns()
         self._drain_readings()
-        for change in self._incidents.tick(now):
+        for change in (*self._witness.tick(self._incidents), *self._incidents.tick(now)):
             self._put(self._teller.alert(change))
         self._open_file.keep(self._incidents.open())
         if now >= self._next_report_ns:
@@ -205,7 +218,7 @@ class Vision:
             for change in self._incidents.on_reading(reading):
                 self._put(self._teller.alert(change))
 
-    def _is_alive(self, feed: CameraFeed[tuple[Frame, Tensor]]) -> bool:
+    def _is_alive(self, feed: CameraFeed[Prepared]) -> bool:
         """Whether the camera's thread still comes back; where it hangs in C only a restart helps."""
         return self._clock_ns() - feed.alive_ns < 3 * self._config.camera.read_timeout_s * 1e9 + 10e9
 
@@ -216,11 +229,18 @@ class Vision:
 
     def _put(self, message: Message) -> None:
         try:
-            self._outbox.put(message)
+            self._tell(message, None)
         except SyncError as error:
             _log.error("%s was not accepted: %s", message.topic, error)
-            return
-        send_wake(self._config.wake_socket, None)
+
+    def _tell(self, message: Message, word: Mapping[str, object] | None) -> None:
+        """Store a message and wake the alarm process; from any thread.
+
+        Raises:
+            SyncError: the outbox does not take it.
+        """
+        self._outbox.put(message)
+        send_wake(self._config.wake_socket, word)
 
     def _report(self, now_ns: int) -> None:
         idle = now_ns - self._last_look_ns > REPORT_EVERY_NS * 2
@@ -237,8 +257,3 @@ class Vision:
             ),
         )
         send_wake(self._config.wake_socket, {"vision": encode(report)})
-
-
-def _preparer(detector: Detector) -> Callable[[Frame], tuple[Frame, Tensor]]:
-    """Fits each frame to the model in the camera's thread, while the model looks at the one before."""
-    return lambda frame: (frame, detector.prepare(frame.image))

@@ -80,7 +80,7 @@ class EvidenceSettings:
     post_roll_s: float = field(
         default=10.0,
         metadata={
-            "help": "How much of the time after the end of the incident it shows.",
+            "help": "How much of the time after the alert, or the last update about it, it shows.",
             "unit": "s",
             "min": 1,
             "max": 60,

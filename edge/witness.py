@@ -1,0 +1,211 @@
+"""What becomes of what was seen: alerts, pictures, counts, and a look through the window for who sets up.
+
+Owns the vision process's ends of all of these, so that its loop only has to look. An alert is in the outbox
+before anything else is done about it; whatever fails afterwards is a fault, never an exception into the loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from edge.audit import Told
+from edge.config import NodeConfig
+from edge.evidence.notices import changes
+from edge.evidence.recorder import Eyes, Recorder
+from edge.evidence.store import Store
+from edge.incidents import Change, Incidents, Phase
+from edge.looks import LookLog
+from edge.preview import Preview, PreviewWriter
+from edge.rules.book import RuleBook
+from edge.rules.finding import Finding
+from edge.rules.keep import KeptFindings
+from edge.rules.tally import Tally
+from edge.sight import Seen
+from edge.teller import Teller
+from edge.withdrawn import take_withdrawn
+from edge.words import local_zone
+from models.manifest import load_manifest
+from sensors.camera import Frame
+from sync.clock import Clock, ClockQuality
+from sync.errors import SyncError
+from sync.message import Message
+from sync.wire import encode
+
+KEPT_FILE: Final = "vision-findings.json"
+_TICK_NS: Final = 1_000_000_000
+
+Tell = Callable[[Message, Mapping[str, object] | None], None]
+"""Stores a message and wakes the alarm process, with a word for it or None; raises SyncError."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How the vision process is, for somebody who watches.
+
+    Attributes:
+        faults: Sentences: what does not work.
+        frames_per_second: Pictures that the model looked at in a second.
+    """
+
+    faults: Sequence[str] = ()
+    frames_per_second: float = 0.0
+
+
+class Witness:
+    """Tells what was seen, and keeps it.
+
+    Args:
+        config: The node's configuration.
+        teller: Makes messages.
+        clock: The node's clock.
+        tell: Stores a message, from any thread.
+        clock_ns: The monotonic clock that frames are stamped with.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        teller: Teller,
+        clock: Clock,
+        tell: Tell,
+        *,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._teller = teller
+        self._clock = clock
+        self._tell = tell
+        self._clock_ns = clock_ns
+        self._tally = Tally()
+        self._kept = KeptFindings(config.storage.directory / KEPT_FILE)
+        self._preview = PreviewWriter(config.storage.runtime_directory, clock_ns=clock_ns)
+        self._looks = LookLog(config.storage.runtime_directory)
+        self._recorder = _recorder(config, clock, lambda message: tell(message, None), clock_ns)
+        self._book: RuleBook | None = None
+        self._next_tick_ns = 0
+
+    def start(self, book: RuleBook) -> None:
+        """Take up what a former run left open, and begin to film."""
+        self._book = book
+        book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
+        self._recorder.start()
+
+    def film(self, frame: Frame) -> None:
+        """Film a frame; from the camera's thread, never waits."""
+        self._recorder.on_frame(frame)
+
+    def take(self, seen: Seen, condition: Condition) -> None:
+        """Tell what one frame led to, and keep what belongs to it."""
+        frame = seen.prepared.frame
+        if seen.looked:
+            self._looks.add(frame.captured_ns, self.local(frame.captured_ns), seen.detections, seen.region)
+            self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks)
+        for finding in seen.found.findings:
+            self._on_finding(finding, frame)
+        self._tally.add(seen.found.crossings, seen.ended, frame.captured_ns)
+        if self._preview.wanted():
+            self._show(seen, condition)
+
+    def tick(self, incidents: Incidents) -> list[Change]:
+        """Everything that is due without a frame.
+
+        Args:
+            incidents: The process's; the recorder's faults become part of it.
+
+        Returns:
+            What is news of those, to be told on.
+        """
+        now_ns = self._clock_ns()
+        if self._book is None or now_ns < self._next_tick_ns:
+            return []
+        self._next_tick_ns = now_ns + _TICK_NS
+        for incident in take_withdrawn(self._config.storage.runtime_directory):
+            self._book.withdraw(incident)
+        self._kept.keep(self._book.open(), now_ns)
+        self._count(now_ns)
+        self._recorder.tick(now_ns)
+        return changes(self._recorder.faults(), incidents, at_ns=now_ns)
+
+    def close(self) -> None:
+        """Tell what was counted, and write the clips that are open.
+
+        Raises:
+            EvidenceStuck: a thread does not end.
+        """
+        if self._book is not None:
+            self._count(self._clock_ns(), at_once=True)
+            self._kept.keep(self._book.open(), self._clock_ns())
+        self._recorder.close()
+
+    def local(self, at_ns: int) -> datetime | None:
+        """The time at the place in a moment of the monotonic clock; None while nobody vouches for it."""
+        if self._clock.quality() is ClockQuality.UNSYNCED:
+            return None
+        wall_us = self._clock.wall_us() - (self._clock_ns() - at_ns) // 1000
+        return datetime.fromtimestamp(wall_us / 1e6, local_zone())
+
+    def _on_finding(self, finding: Finding, frame: Frame) -> None:
+        message = self._teller.finding(finding)
+        told = {"told": encode(Told.of_sighting(message))} if finding.phase is Phase.RAISED else None
+        self._put(message, told)
+        self._recorder.on_finding(finding, message.id, frame)
+
+    def _count(self, now_ns: int, *, at_once: bool = False) -> None:
+        minute = self._tally.take(now_ns, at_once=at_once)
+        for message in self._teller.passed(minute) if minute else ():
+            self._put(message)
+
+    def _put(self, message: Message, word: Mapping[str, object] | None = None) -> None:
+        try:
+            self._tell(message, word)
+        except SyncError as error:
+            _log.error("%s was not accepted: %s", message.topic, error)
+
+    def _show(self, seen: Seen, condition: Condition) -> None:
+        prepared = seen.prepared
+        book = self._book
+        preview = Preview(
+            at_ns=prepared.frame.captured_ns,
+            local=self.local(prepared.frame.captured_ns),
+            detections=seen.detections,
+            tracks=seen.tracks,
+            zones=book.zones() if book else (),
+            findings=book.open() if book else (),
+            regions=prepared.motion.regions,
+            held=prepared.motion.held,
+            faults=condition.faults,
+            frames_per_second=condition.frames_per_second,
+        )
+        self._preview.publish(prepared.frame.image, preview)
+
+
+def _recorder(
+    config: NodeConfig, clock: Clock, put: Callable[[Message], None], clock_ns: Callable[[], int]
+) -> Recorder:
+    spec = load_manifest().spec(config.detector.model)
+    masks = " ".join(mask.points for mask in config.mask)
+    eyes = Eyes(
+        camera=config.camera.name,
+        rate_fps=config.camera.rate_fps,
+        model=spec.name,
+        model_sha256=spec.sha256,
+        masks_sha256=hashlib.sha256(masks.encode()).hexdigest() if masks else "",
+    )
+    store = open_store(config, clock)
+    return Recorder(
+        config.evidence, store=store, put=put, site=config.site, clock=clock, eyes=eyes, clock_ns=clock_ns
+    )
+
+
+def open_store(config: NodeConfig, clock: Clock) -> Store:
+    """The node's folder of clips."""
+    directory = config.evidence.directory or config.storage.directory / "evidence"
+    node = f"{config.node.commune}/{config.node.name}"
+    return Store(directory, config.evidence, clock=clock, node=node)
