@@ -129,7 +129,8 @@ def _measure(clips: Iterable[Clip]) -> Measured:
     detectors: dict[DetectorSettings, Detector] = {}
     for clip in clips:
         settings = clip.config.detector
-        detectors.setdefault(settings, open_detector(settings)) if settings not in detectors else None
+        if settings not in detectors:
+            detectors[settings] = open_detector(settings)
         record = watch(clip, detectors[settings], Sight)
         tally = measure(record)
         measured.append((record, tally))

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.evaluate.run import Record
-from edge.evaluate.tally import Tally, found_share
+from edge.evaluate.tally import Tally, found_share, ratio
 
 QUIET: Final = ("light-steps", "rain", "insects")
 """Conditions that must never raise an alert by themselves."""
+PEDESTRIANS: Final = "pedestrians"
+"""The condition of the pedestrian video."""
 FOUND: Final = 0.95
 TRACKS: Final = 1.2
 _TALL: Final = (2, 3)
@@ -44,22 +46,26 @@ class Aim:
 def stress_aims(measured: Sequence[tuple[Record, Tally]]) -> Iterator[Aim]:
     """The aims of the stress set: no alert from what is nobody, and people found."""
     for word in QUIET:
-        empty = Tally.sum(tally for record, tally in measured if word in record.clip.conditions and _empty(record))
+        empty = Tally.sum(
+            tally for record, tally in measured if word in record.clip.conditions and _empty(record)
+        )
         yield _no_alerts(word, empty)
     yield _people(Tally.sum(tally for _, tally in measured))
 
 
 def pedestrian_aims(measured: Iterable[tuple[Record, Tally]]) -> Iterator[Aim]:
-    """The aim of a video with real walkers: each who stays is followed, as one."""
-    total = Tally.sum(tally for _, tally in measured)
-    people, text = total.people, f"every walker is followed, with at most {TRACKS} tracks a person"
-    if not people:
-        yield Aim(text=text, figure="no walker is in it", met=None)
+    """The aim of the pedestrian video, where it is among the recordings: who stays is followed, as one."""
+    own = [tally for record, tally in measured if PEDESTRIANS in record.clip.conditions]
+    if not own:
         return
+    people = Tally.sum(own).people
     found = found_share(people) or 0.0
-    tracks = sum(person.tracks for person in people) / len(people)
-    figure = f"{found:.0%} of {len(people)}, {tracks:.2f} tracks a person"
-    yield Aim(text=text, figure=figure, met=found == 1 and tracks <= TRACKS)
+    tracks = ratio(sum(person.tracks for person in people), len(people)) or 0.0
+    yield Aim(
+        text=f"every walker who stays for 3 s is followed, with at most {TRACKS} tracks a person",
+        figure=f"{found:.0%} of {len(people)}, {tracks:.2f} tracks a person",
+        met=found == 1 and tracks <= TRACKS if people else None,
+    )
 
 
 def _no_alerts(word: str, tally: Tally) -> Aim:

@@ -33,7 +33,9 @@ _MOT_CLASSES: Final = {
 """MOT16 and later (Milan et al. 2016, table 3); what is not listed is left out."""
 _LEAST_VISIBLE: Final = 0.25
 _MOT_EXAMPLE: Final = "1,3,794.27,247.59,71.2,174.88,1,1,0.86"
-_OWN_EXAMPLE: Final = '{"frame": 0, "detections": [{"label": "person", "id": 1, "box": [0.2, 0.4, 0.6, 0.5]}]}'
+_OWN_EXAMPLE: Final = (
+    '{"frame": 0, "detections": [{"label": "person", "id": 1, "box": [0.2, 0.4, 0.6, 0.5]}]}'
+)
 
 
 def read_lines(file: Path) -> Frames:
@@ -46,10 +48,8 @@ def read_lines(file: Path) -> Frames:
     for where, line in _lines(file):
         try:
             entry = json.loads(line)
-            number, things = entry["frame"], entry["detections"]
-            if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-                raise ValueError("frame is not a whole number from 0")
-            read = tuple(_own_thing(thing) for thing in things)
+            number = _frame(entry["frame"])
+            read = tuple(_own_thing(thing) for thing in entry["detections"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise EvaluateError(f"{where}: {_why(error)}. A line looks like {_OWN_EXAMPLE}") from error
         if number in frames:
@@ -58,10 +58,16 @@ def read_lines(file: Path) -> Frames:
     return frames
 
 
+def _frame(number: Any) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError("frame is not a whole number from 0")
+    return number
+
+
 def _own_thing(entry: Any) -> Thing:
     y0, x0, y1, x1 = (_number(value) for value in entry["box"])
     if not (0 <= y0 < y1 <= 1 and 0 <= x0 < x1 <= 1):
-        raise ValueError(f"the box {entry['box']} is not top, left, bottom, right as fractions of the picture")
+        raise ValueError(f"{entry['box']} is not top, left, bottom, right as fractions of the picture")
     label, identity = entry["label"], entry.get("id")
     if not isinstance(label, str) or not label:
         raise ValueError("label is not a word")
@@ -72,7 +78,7 @@ def _own_thing(entry: Any) -> Thing:
 
 
 def read_mot(file: Path, width: int, height: int, *, last: int | None = None) -> Frames:
-    """Read MOT Challenge's ``gt.txt``: frame and identity from 1, boxes in pixels as left, top, width, height.
+    """Read MOT Challenge's ``gt.txt``: frame and identity from 1; left, top, width, height in pixels.
 
     Args:
         file: The file.
@@ -140,8 +146,8 @@ def read_coco(file: Path) -> tuple[tuple[str, ...], Frames]:
             things[number] += _coco_thing(entry, images[number], labels)
         except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise EvaluateError(
-                f"{file}: annotations[{index}]: {_why(error)}. It needs the image_id of one of the images, the "
-                "category_id of one of the categories, and a bbox [left, top, width, height] in pixels."
+                f"{file}: annotations[{index}]: {_why(error)}. It needs the image_id of one of the images, "
+                "the category_id of one of the categories, and a bbox [left, top, width, height] in pixels."
             ) from error
     frames = {number: tuple(things.get(number, ())) for number in range(len(images))}
     return tuple(str(image["file_name"]) for image in images), frames

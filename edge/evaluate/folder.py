@@ -32,14 +32,17 @@ _REMEDY: Final = (
 )
 
 
+_SEQINFO_REMEDY: Final = "It has a section [Sequence] with imDir, frameRate, imWidth and imHeight."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSettings:
     """The recording."""
 
     recording: str = field(
         metadata={
-            "help": "The video, or the folder of pictures in the order of their names; $TUQUAN_CACHE in it is "
-            "the folder of fetched things."
+            "help": "The video, or the folder of pictures in the order of their names; $TUQUAN_CACHE in it "
+            "is the folder of fetched things."
         }
     )
     truth: str = field(
@@ -161,8 +164,14 @@ def _path(text: str, file: Path) -> Path:
     return file.absolute().parent / Path(text.replace("$TUQUAN_CACHE", str(cache_directory()))).expanduser()
 
 
-def _clip(
-    name: str, settings: ClipFile, recording: Recording, frames: Frames, config: NodeConfig, *, still: bool = False
+def _clip(  # noqa: PLR0913 - a recording's parts, as the readers found them
+    name: str,
+    settings: ClipFile,
+    recording: Recording,
+    frames: Frames,
+    config: NodeConfig,
+    *,
+    still: bool = False,
 ) -> Clip:
     what = settings.clip
     events = tuple(
@@ -199,9 +208,7 @@ def _mot_truth(folder: Path) -> Path | None:
 def _mot(place: Path, gt: Path, name: str, models: Path) -> Clip:
     about = _seqinfo(place / "seqinfo.ini")
     recording = open_recording(place / about["imdir"], float(about["framerate"]))
-    frames = read_mot(
-        gt, int(about["imwidth"]), int(about["imheight"]), last=len(recording.pictures) or None
-    )
+    frames = read_mot(gt, int(about["imwidth"]), int(about["imheight"]), last=len(recording.pictures) or None)
     settings = ClipFile(clip=ClipSettings(recording=str(place), judge_alerts=False))
     return _clip(name, settings, recording, frames, node({}, place / "seqinfo.ini", models=models))
 
@@ -212,14 +219,11 @@ def _seqinfo(file: Path) -> dict[str, str]:
     try:
         reader.read_string(file.read_text(encoding="utf-8-sig"))
         about = {"imdir": "img1", **reader["Sequence"]}
-        for key in ("framerate", "imwidth", "imheight"):
-            if float(about[key]) <= 0:
-                raise ValueError(f"{key} has to be above 0")
+        numbers = [float(about[key]) for key in ("framerate", "imwidth", "imheight")]
     except (OSError, configparser.Error, ValueError, KeyError) as error:
-        raise EvaluateError(
-            f"{file} cannot be used ({error}): it has a section [Sequence] with imDir, frameRate, imWidth and "
-            "imHeight."
-        ) from error
+        raise EvaluateError(f"{file} cannot be used ({error}). {_SEQINFO_REMEDY}") from error
+    if min(numbers) <= 0:
+        raise EvaluateError(f"{file} cannot be used: a size or rate is not above 0. {_SEQINFO_REMEDY}")
     return about
 
 

@@ -84,7 +84,7 @@ def open_recording(path: Path, fps: float | None = None) -> Recording:
             width, height = stream.codec_context.width, stream.codec_context.height
     except (av.FFmpegError, OSError, IndexError) as error:
         raise EvaluateError(
-            f"{path} cannot be read as a video ({error or 'no video in it'}): give an MP4, or a folder of pictures."
+            f"{path} cannot be read as a video ({error}): give an MP4, or a folder of pictures."
         ) from error
     if not rate:
         raise EvaluateError(f"{path} does not say how many pictures a second it has: write rate_fps.")

@@ -1,8 +1,8 @@
 """Which of what the node said belongs to which of what is true, in one frame.
 
 Owns the rule for that: two boxes are the same thing when they overlap by half (IoU 0.5, as COCO and MOT
-Challenge count); for somebody lower than 40 pixels, of whom a box is a few cells of the model, when the middle
-of each lies inside the other. Each is given away once, the best pairs first.
+Challenge count); for somebody lower than 40 pixels, who is a few cells of the model, when the middle of each
+lies inside the other. Each is given away once, the best pairs first.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def centred(inner: Box, outer: Box) -> bool:
 
 
 def forgiven(box: Box, things: Sequence[Thing], height: int) -> bool:
-    """Whether a box that belongs to nothing lies on something that is ignored (a crowd, somebody half hidden)."""
+    """Whether a box that belongs to nothing lies on something ignored (a crowd, somebody half hidden)."""
     return any(
         thing.ignored and (likeness(thing.box, box, height) > 0 or _inside(box, thing.box))
         for thing in things

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 ALL: Final = "all"
-_NOTHING: Final = "–"
+_NOTHING: Final = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,8 @@ def by_condition(measured: Sequence[tuple[Record, Tally]]) -> dict[str, Tally]:
     """The counts of each condition, in the order in which they come up; all together last."""
     words = dict.fromkeys(word for record, _ in measured for word in record.clip.conditions)
     sums = {
-        word: Tally.sum(tally for record, tally in measured if word in record.clip.conditions) for word in words
+        word: Tally.sum(tally for record, tally in measured if word in record.clip.conditions)
+        for word in words
     }
     return sums | {ALL: Tally.sum(tally for _, tally in measured)}
 

@@ -1,6 +1,6 @@
 """The stress set: hard recordings made from code, each with and without people.
 
-Owns the list of conditions, and how a frame comes to be: the scene, people in it, the light on both, then what
+Owns the list of conditions, and how a frame comes to be: the scene, people in it, the light on both, what
 flies and falls before them, the post's shaking and the sensor's noise. The same seed makes the same pictures;
 nothing is stored.
 """

@@ -1,4 +1,4 @@
-"""Light in the stress set: day, lamp light and infrared, and everything that makes it change at once or slowly.
+"""Light in the stress set: day, lamp light, infrared, and what makes it change at once or slowly.
 
 Owns how bright each part of a picture is at a time. An effect takes a float32 RGB picture and the time and
 gives another picture; it depends on nothing but its seed and the time, so that a clip can begin anywhere.
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from edge.evaluate.stress.scenes import Scene
 
-_GREY: Final = np.array((0.299, 0.587, 0.114), dtype=np.float32)
+    Plane = NDArray[np.float32]
+
 _INFRARED: Final = np.array((0.5, 0.3, 0.2), dtype=np.float32)
 """Without its filter a sensor sees leaves, cloth and skin brighter than an eye does, red most of all."""
 _EVERY_S: Final = 7.0
@@ -34,10 +35,11 @@ class Effect(Protocol):
         """The picture as it is at a time; the one handed in is not kept, and may be changed."""
 
 
-def pool(x: float, y: float, reach: float) -> NDArray[np.float32]:
+def pool(x: float, y: float, reach: float) -> Plane:
     """Light from one point, 1 at its centre and falling off; shape (height, width, 1)."""
     distance = ((_COLUMNS - x) ** 2 + ((_ROWS - y) * 1.3) ** 2) / reach**2
-    return (1 / (1 + distance))[..., None].astype(np.float32)
+    light: Plane = (1 / (1 + distance))[..., None].astype(np.float32)
+    return light
 
 
 class Lamplight:
@@ -79,7 +81,7 @@ class LampSteps:
 
 
 class Daylight:
-    """A camera that goes from colour to infrared and back, as its filter is moved, then finds its exposure."""
+    """A camera that goes from colour to infrared and back, then has to find its exposure."""
 
     def __init__(self) -> None:
         self._infrared = Infrared()
@@ -130,7 +132,8 @@ class Headlights:
         x = -200 + 1000 * since_s / 2.4
         glow = pool(x, 230, 90) + pool(x + 90, 235, 80)
         warm = np.array((1.0, 0.97, 0.85), dtype=np.float32)
-        return picture * (1 + 2.2 * glow) + 22 * glow * warm
+        lit: Scene = picture * (1 + 2.2 * glow) + 22 * glow * warm
+        return lit
 
 
 class Clouds:
@@ -144,12 +147,8 @@ class Clouds:
         """See `Effect`."""
         left = int(at_s * 45) % (5 * WIDTH)
         shade = self._shade[:, left : left + WIDTH]
-        return picture * (1 - 0.45 * shade)[..., None]
-
-
-def grey(picture: Scene) -> NDArray[np.float32]:
-    """The brightness of a picture, as Rec. 601 weighs the colours."""
-    return picture @ _GREY
+        shaded: Scene = picture * (1 - 0.45 * shade)[..., None]
+        return shaded
 
 
 def _switched(at_s: float) -> tuple[float, bool]:

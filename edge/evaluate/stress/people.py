@@ -23,6 +23,8 @@ from edge.evaluate.errors import EvaluateError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Mask = NDArray[np.bool_]
+
 STEPS: Final = 12
 """Pictures in a strip, a tenth of a second apart: about one pace with each foot."""
 
@@ -135,7 +137,7 @@ def _walker(pictures: list[NDArray[np.uint8]], ground: NDArray[np.int16], place:
     return Walker(pictures=_aligned(cuts), heading=1 if lefts[-1] >= lefts[0] else -1)
 
 
-def _body(differs: NDArray[np.bool_], y: int, x: int) -> NDArray[np.bool_]:
+def _body(differs: Mask, y: int, x: int) -> Mask:
     """The piece of the mask around a point, its gaps closed."""
     closed = ~_grown(~_grown(differs, 2), 2)
     seed = np.zeros_like(closed)
@@ -146,13 +148,16 @@ def _body(differs: NDArray[np.bool_], y: int, x: int) -> NDArray[np.bool_]:
     return ~_filled(~piece, outside & ~piece)
 
 
-def _shadow(picture: NDArray[np.uint8], ground: NDArray[np.int16]) -> NDArray[np.bool_]:
+def _shadow(picture: NDArray[np.uint8], ground: NDArray[np.int16]) -> Mask:
     """Where the ground is only darker than usual, by the same share in each colour."""
     share = picture.astype(np.float32) / np.maximum(ground, 1)
-    return (share.min(axis=2) > _SHADOW) & (share.max(axis=2) < 1.1) & (np.ptp(share, axis=2) < _SAME_SHARE)
+    darker: Mask = (
+        (share.min(axis=2) > _SHADOW) & (share.max(axis=2) < 1.1) & (np.ptp(share, axis=2) < _SAME_SHARE)
+    )
+    return darker
 
 
-def _without_shadow(mask: NDArray[np.bool_], shadow: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _without_shadow(mask: Mask, shadow: Mask) -> Mask:
     """A body without what its feet throw on the ground; higher up, grey cloth would look like shadow too."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
@@ -165,7 +170,7 @@ def _without_shadow(mask: NDArray[np.bool_], shadow: NDArray[np.bool_]) -> NDArr
     return _filled(kept, body)
 
 
-def _filled(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _filled(mask: Mask, seed: Mask) -> Mask:
     """What of a mask hangs together with the seed, by rows and columns."""
     while True:
         grown = _along_rows(mask.T, _along_rows(mask, seed).T).T
@@ -174,22 +179,23 @@ def _filled(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool
         seed = grown
 
 
-def _along_rows(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _along_rows(mask: Mask, seed: Mask) -> Mask:
     """Every run of a mask's rows in which there is some of the seed."""
     starts = mask.copy()
     starts[:, 1:] &= ~mask[:, :-1]
     runs = np.cumsum(starts).reshape(mask.shape)
     reached = np.zeros(int(runs.flat[-1]) + 1, dtype=bool)
     reached[runs[seed & mask]] = True
-    return reached[runs] & mask
+    kept: Mask = reached[runs] & mask
+    return kept
 
 
-def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+def _grown(mask: Mask, by: int) -> Mask:
     image = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(2 * by + 1))
     return np.asarray(image) > 0
 
 
-def _rgba(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image.Image:
+def _rgba(image: NDArray[np.uint8], mask: Mask) -> Image.Image:
     """A cut-out with an edge that is half a pixel soft."""
     picture = Image.fromarray(image).convert("RGBA")
     alpha = Image.fromarray(mask.astype(np.uint8) * 255)

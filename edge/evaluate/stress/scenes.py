@@ -1,4 +1,4 @@
-"""Places for the stress set, drawn from code: a market's gate and an alley, with everything that stands there.
+"""Places for the stress set, drawn from code: a market's gate and an alley, with all that stands there.
 
 Owns the pictures that nothing moves in. They are drawn once for each seed, with textures, so that noise, rain
 and light have something to play on; they need not be pretty, only to have edges, corners and colours as a
@@ -76,7 +76,7 @@ SCENES: Final[dict[str, Callable[[int], Scene]]] = {"market": market, "alley": a
 def smooth(
     rng: np.random.Generator, cell: int, height: int = HEIGHT, width: int = WIDTH
 ) -> NDArray[np.float32]:
-    """A field of soft blotches with about ``cell`` pixels from one to the next; mean 0, mostly within -1 to 1."""
+    """A field of soft blotches, about ``cell`` pixels from one to the next; mean 0, mostly in -1 to 1."""
     small = rng.normal(0, 0.5, (height // cell + 3, width // cell + 3)).astype(np.float32)
     image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(image)
@@ -120,9 +120,9 @@ def _stall(pen: ImageDraw.ImageDraw, rng: np.random.Generator, left: int) -> Non
     pen.rectangle((left + 8, 232, right - 8, 246), fill=(140, 104, 66))
     pen.rectangle((left + 12, 246, right - 12, 305), fill=(96, 78, 60))
     for n in range(8):
-        colour = tuple(int(value) for value in rng.integers(60, 230, 3))
+        red, green, blue = (int(value) for value in rng.integers(60, 230, 3))
         x = left + 14 + 21 * n
-        pen.ellipse((x, 214, x + 20, 236), fill=(colour[0], colour[1], colour[2]), outline=(60, 50, 40))
+        pen.ellipse((x, 214, x + 20, 236), fill=(red, green, blue), outline=(60, 50, 40))
 
 
 def _pot(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: int, y: int) -> None:
@@ -137,7 +137,8 @@ def _textured(canvas: Image.Image, rng: np.random.Generator) -> Scene:
     """A drawing as a lens would give it: slightly soft, with grain on every surface and uneven light."""
     picture = np.asarray(canvas.filter(ImageFilter.GaussianBlur(0.7)), dtype=np.float32)
     grain = 1 + 0.03 * smooth(rng, 2) + 0.05 * smooth(rng, 9) + 0.07 * smooth(rng, 90)
-    return np.clip(picture * grain[..., None], 0, 255).astype(np.float32)
+    textured: Scene = np.clip(picture * grain[..., None], 0, 255).astype(np.float32)
+    return textured
 
 
 def _shade(colour: _Colour, by: float) -> _Colour:

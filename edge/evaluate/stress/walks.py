@@ -1,8 +1,8 @@
 """Who walks through a recording of the stress set, and what is true because of that.
 
 Owns the ways of the people and how they are put into the picture. They come one after the other, far and
-near, and keep to the scene's perspective: who is small is far away and stands high in the picture. Each walks,
-stands for a moment, and walks on.
+near, and keep to the scene's perspective: who is small is far away and stands high in the picture. Each
+walks, stands for a moment, and walks on.
 """
 
 from __future__ import annotations

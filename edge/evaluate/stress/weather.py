@@ -61,7 +61,7 @@ class Rain:
 
 
 class Insects:
-    """Moths in the light of the camera's own lamp: bright, blurred, fast, on erratic ways; most of them small.
+    """Moths in the light of the camera's own lamp: bright, blurred, fast, on erratic ways; most are small.
 
     Args:
         seed: Of their ways.
@@ -97,7 +97,8 @@ class Insects:
 
     def _at(self, at_s: float) -> NDArray[np.float64]:
         swing = (self._reach * np.sin(self._speed * at_s + self._phase)).sum(axis=2)
-        return (0.5 + swing) * np.array(_SIZE)
+        places: NDArray[np.float64] = (0.5 + swing) * np.array(_SIZE)
+        return places
 
 
 class Spider:
@@ -149,7 +150,8 @@ class Leaves:
             pen.ellipse(box, fill=(red, green, blue, 255))
         drawn = np.asarray(layer, dtype=np.float32)
         alpha = drawn[..., 3:] / 255
-        return picture * (1 - alpha) + drawn[..., :3] * alpha
+        covered: Scene = picture * (1 - alpha) + drawn[..., :3] * alpha
+        return covered
 
 
 class Shake:
@@ -159,7 +161,7 @@ class Shake:
         """See `Effect`."""
         dx = round(1.4 * math.sin(5.3 * at_s) + 0.9 * math.sin(11.7 * at_s))
         dy = round(0.9 * math.sin(7.9 * at_s))
-        padded = np.pad(picture, ((2, 2), (3, 3), (0, 0)), mode="edge")
+        padded: Scene = np.pad(picture, ((2, 2), (3, 3), (0, 0)), mode="edge")
         return padded[2 + dy : 2 + dy + HEIGHT, 3 + dx : 3 + dx + WIDTH]
 
 
@@ -174,7 +176,7 @@ class Noise:
     def __init__(self, seed: int, *, grain: float) -> None:
         rng = np.random.default_rng([seed, 8])
         self._seed = seed
-        # A few large sheets, of which each picture takes another part: fresh noise would take most of the time.
+        # One large sheet, of which each picture takes another part: fresh noise would take most of the time.
         self._fine = rng.normal(0, grain, (HEIGHT + 128, WIDTH + 128, 3)).astype(np.float32)
         blotches = smooth(rng, 4, HEIGHT + 128, WIDTH + 128)
         self._fine += (0.5 * grain * blotches)[..., None]
