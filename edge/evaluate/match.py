@@ -7,7 +7,7 @@ lies inside the other. Each is given away once, the best pairs first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from edge.evaluate.clip import Thing
@@ -15,17 +15,22 @@ from models.detection import Box
 
 OVERLAP: Final = 0.5
 SMALL_PX: Final = 40
+_NOBODY: Final[Mapping[int, int]] = {}
 
 
-def pairs(things: Sequence[Thing], boxes: Sequence[Box], height: int) -> dict[int, int]:
+def pairs(
+    things: Sequence[Thing], boxes: Sequence[Box], height: int, *, held: Mapping[int, int] = _NOBODY
+) -> dict[int, int]:
     """Which box belongs to which thing: its number for the thing's number.
 
     Args:
         things: What is true.
         boxes: What was said.
         height: The picture's height in pixels.
+        held: Pairs of the frame before; they stay together for as long as they agree at all (CLEAR MOT,
+            Bernardin and Stiefelhagen 2008), so that two people side by side are no mix-up.
     """
-    found: dict[int, int] = {}
+    found = {thing: box for thing, box in held.items() if likeness(things[thing].box, boxes[box], height) > 0}
     for _, thing, box in sorted(_candidates(things, boxes, height), reverse=True):
         if thing not in found and box not in found.values():
             found[thing] = box

@@ -82,6 +82,11 @@ class _Stay:
     tracks: list[int] = field(default_factory=list)  # one for each look in which somebody followed it
     found_s: float | None = None
 
+    @property
+    def holder(self) -> int:
+        """The track that was on it last; 0 (no track has that) before the first."""
+        return self.tracks[-1] if self.tracks else 0
+
 
 def _count_people(tally: Tally, record: Record) -> None:
     truth = record.clip.truth
@@ -114,7 +119,13 @@ def _attend(stays: dict[int, _Stay], thing: Thing, look: Look) -> None:
 
 def _follow(stays: dict[int, _Stay], things: Sequence[Thing], look: Look, truth: Truth) -> None:
     tracks = [track for track in look.tracks if track.confirmed and track.label == PERSON]
-    for number, other in pairs(things, [track.box for track in tracks], truth.height).items():
+    numbers = {track.id: other for other, track in enumerate(tracks)}
+    held = {
+        number: numbers[stays[thing.identity].holder]
+        for number, thing in enumerate(things)
+        if thing.identity is not None and stays[thing.identity].holder in numbers
+    }
+    for number, other in pairs(things, [track.box for track in tracks], truth.height, held=held).items():
         identity = things[number].identity
         if identity is not None:
             stay = stays[identity]

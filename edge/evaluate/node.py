@@ -46,7 +46,7 @@ def node(sections: Mapping[str, Any], file: Path, *, models: Path) -> NodeConfig
     """
     whole = {**_REST, **sections}
     whole["camera"] = {"name": "camera", "source": f"file:{file.name}", **whole.get("camera", {})}
-    whole["detector"] = {"directory": str(models), **whole.get("detector", {})}
+    whole["detector"] = {"directory": str(models.absolute()), **whole.get("detector", {})}
     config, problems = read(NodeConfig, whole, folder=file.absolute().parent)
     problems += cross_problems(config, {problem.path for problem in problems})
     wrong = [problem for problem in problems if not problem.warning]
