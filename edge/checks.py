@@ -210,7 +210,17 @@ def _doubts(config: NodeConfig) -> Iterator[tuple[str, object, str]]:
         yield "camera.source", None, "There is no camera either: this node can never raise an alert."
     if config.siren.pin is not None and config.panic_button and all(b.covert for b in config.panic_button):
         yield "siren.pin", config.siren.pin, "Every button is covert, so no press will ever sound this siren."
+    if config.camera.source and config.evidence.enabled and config.evidence.clips:
+        yield from _evidence_doubts(config)
     for key, (low, high) in zip(("latitude", "longitude"), _VIETNAM, strict=True):
         value = getattr(config.node, key)
         if not low <= value <= high:
             yield f"node.{key}", value, "This is outside Vietnam; check that the two are not exchanged."
+
+
+def _evidence_doubts(config: NodeConfig) -> Iterator[tuple[str, object, str]]:
+    """Clips have to stop growing before the outbox has to."""
+    least, value = config.storage.min_free_mb, config.evidence.min_free_mb
+    if value <= least:
+        remedy = f"Clips would take room that the outbox needs: give more than storage.min_free_mb ({least})."
+        yield "evidence.min_free_mb", value, remedy

@@ -7,7 +7,7 @@ Every package defines the settings of its own parts; here they are put together 
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -330,6 +330,11 @@ class NodeConfig:
         return self.node.site
 
     @property
+    def evidence_directory(self) -> Path:
+        """Where clips are kept."""
+        return self.storage.directory / "evidence"
+
+    @property
     def wake_socket(self) -> Path:
         """Where the alarm process is woken when something was put into the outbox."""
         return self.storage.runtime_directory / "wake.sock"
@@ -369,7 +374,11 @@ def examine(file: Path) -> Examined:
         raw = parse(file)
     except ConfigError as error:
         return Examined(config=None, problems=error.problems)
-    folder = file.absolute().parent
+    return examine_table(raw, file.absolute().parent)
+
+
+def examine_table(raw: Mapping[str, object], folder: Path) -> Examined:
+    """The same for what was parsed already, as it would stand in a file of this folder."""
     config, problems = read(NodeConfig, raw, folder=folder)
     problems += cross_problems(config, {problem.path for problem in problems})
     failed = any(not problem.warning for problem in problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from uuid import UUID
 
 from sync.wire import word
@@ -68,6 +69,19 @@ class DeviceFaultDetails:
 
     code: str = field(metadata=word("Which fault, one word: ``stuck``, ``lost``, ``fault``, ``full`` …"))
     text: str = field(default="", metadata=word("A sentence for people that says more."))
+
+
+class Ending(StrEnum):
+    """Why an incident is over."""
+
+    NONE = ""
+    """It is not."""
+    GONE = "gone"
+    """Nothing has fulfilled its rule for its cool-down."""
+    HOURS = "hours"
+    """The zone opened (or closed), and the rule is no longer in force."""
+    REMOVED = "removed"
+    """Its rule was taken out of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync.station.archive import Archive
     from sync.station.intake import Intake
     from sync.station.records import Incoming, Verdict
+    from sync.station.shelf import Shelf
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Door:
         self._archive = archive
         self._clock = clock
         self._hear = hear
+        self._shelf: Shelf | None = None
         self._intake: Intake | None = None
         self._next_ns = 0
 
@@ -55,6 +57,11 @@ class Door:
     def alive_ns(self) -> int:
         """`time.monotonic_ns()` of its last sign of life; now, where there is none that could hang."""
         return self._intake.alive_ns if self._intake is not None else time.monotonic_ns()
+
+    @property
+    def shelf_problem(self) -> str:
+        """Why pictures cannot be kept now, a sentence; "" when they can."""
+        return self._shelf.problem if self._shelf is not None else ""
 
     def tick(self, now_ns: int) -> None:
         """Open it if it is to be open and is not; to be called again and again."""
@@ -81,13 +88,20 @@ class Door:
 
     def _opened(self) -> Intake:
         from sync.station.intake import Intake  # noqa: PLC0415 - a web server, only where there is an intake
+        from sync.station.shelf import Shelf  # noqa: PLC0415
+        from sync.station.uploads import Uploads  # noqa: PLC0415
 
+        settings, uploads = self._config.evidence, None
+        if settings.enabled:
+            self._shelf = Shelf(self._config.archive.evidence_directory, settings, self._clock)
+            uploads = Uploads(self._shelf, settings)
         intake = Intake(
             self._config.intake,
             self._store,
             token_file=self._config.archive.token_file,
             by=self._config.station.site.source,
             clock=self._clock,
+            uploads=uploads,
         )
         intake.start()
         return intake

@@ -71,6 +71,11 @@ _MEANING: dict[tuple[Source, State], tuple[AlertKind, str]] = {
     (Source.TAMPER_LOOP, State.SHORT): (AlertKind.LINE_FAULT, "short"),
     (Source.TAMPER_LOOP, State.FAULT): (AlertKind.DEVICE_FAULT, "fault"),
     (Source.CAMERA, State.LOST): (AlertKind.DEVICE_FAULT, "lost"),
+    (Source.CAMERA_VIEW, State.COVERED): (AlertKind.TAMPER, "covered"),
+    (Source.CAMERA_VIEW, State.MOVED): (AlertKind.TAMPER, "moved"),
+    (Source.CAMERA_VIEW, State.BLINDED): (AlertKind.TAMPER, "blinded"),
+    (Source.CAMERA_VIEW, State.DARK): (AlertKind.TAMPER, "dark"),
+    (Source.CAMERA_VIEW, State.FROZEN): (AlertKind.DEVICE_FAULT, "frozen"),
     (Source.POWER_INPUT, State.LOST): (AlertKind.DEVICE_FAULT, "mains-lost"),
     (Source.POWER_INPUT, State.FAULT): (AlertKind.DEVICE_FAULT, "fault"),
 }

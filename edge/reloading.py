@@ -11,6 +11,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from edge.touch import touch
+
 EXIT_RELOAD: Final = 75
 """EX_TEMPFAIL of sysexits(3): no failure, start me again."""
 _STAMP: Final = "reload"
@@ -20,10 +22,19 @@ _log = logging.getLogger(__name__)
 
 def ask_reload(runtime_directory: Path) -> None:
     """Have the node's other processes start anew too."""
-    try:
-        (runtime_directory / _STAMP).write_bytes(b"")
-    except OSError as error:
-        _log.warning("the vision process cannot be told to start anew: %s", error)
+    if not touch(runtime_directory / _STAMP):
+        _log.warning("the vision process cannot be told to start anew")
+
+
+def ask_vision_reload(runtime_directory: Path) -> bool:
+    """Have the vision process alone start anew: the stamp is read by nobody else.
+
+    Enough where only what concerns the picture was changed; buttons, lamps and uplink go on as they are.
+
+    Returns:
+        Whether it could be asked.
+    """
+    return touch(runtime_directory / _STAMP)
 
 
 class ReloadWatch:

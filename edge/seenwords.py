@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from edge.details import Ending
 from edge.events import AlertKind, Details, Language, SightingDetails, TamperDetails
-from edge.rules.finding import Ending
 from edge.words import Phrase, label_phrase
 
 _BEGUN: Final[dict[AlertKind, Phrase]] = {

@@ -162,6 +162,8 @@ class Station:
             yield fault("storage", aside.name, "damaged", text)
         if self._door.problem:
             yield fault("uplink", "intake", "down", self._door.problem)
+        if self._door.shelf_problem:
+            yield fault("storage", "evidence", "unwritable", self._door.shelf_problem)
         for receiver in self._receivers:
             state, name = receiver.state, f"{receiver.via}{' (events)' if receiver.bulk else ''}"
             if state.reason and not archive.problem:

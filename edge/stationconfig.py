@@ -14,7 +14,13 @@ from edge.messages import Site
 from edge.settings import read
 from edge.tomlfile import parse
 from sync.settings import BrokerSettings
-from sync.station.settings import ArchiveSettings, IntakeSettings, ReceiverSettings, WatchSettings
+from sync.station.settings import (
+    ArchiveSettings,
+    IntakeSettings,
+    ReceiverSettings,
+    ShelfSettings,
+    WatchSettings,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +107,9 @@ class StationConfig:
     intake: IntakeSettings = field(
         default_factory=IntakeSettings,
         metadata={"help": "The second way in: nodes whose brokers fail bring presses by HTTPS."},
+    )
+    evidence: ShelfSettings = field(
+        default_factory=ShelfSettings, metadata={"help": "What is taken of the nodes' pictures, by HTTPS."}
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Every MQTT 5 broker that nodes of the commune may use; all are listened to."}

@@ -53,7 +53,7 @@ class Teller:
 
     def __init__(self, config: NodeConfig, clock: Clock) -> None:
         self.site = config.site
-        self._clock = clock
+        self.clock = clock
         self._camera = config.camera.name
         self._software = version("tuquan")
         self._after_hours = _after_hours(config)
@@ -186,7 +186,7 @@ class Teller:
         """How the node is, for the retained status."""
         return NodeStatus(
             state=state,
-            boot_id=self._clock.boot_id,
+            boot_id=self.clock.boot_id,
             software=self._software,
             model=model,
             area=self.site.area,
@@ -199,7 +199,7 @@ class Teller:
 
     def enveloped(self, document: NodeStatus | Health) -> dict[str, object]:
         """A status or health report as it travels."""
-        return envelope(document, self.site, self._clock)
+        return envelope(document, self.site, self.clock)
 
 
 def _after_hours(config: NodeConfig) -> set[str]:

@@ -1,8 +1,9 @@
 """The vision process: camera, model, and what they see.
 
-Owns the loop that looks; what a look means is `edge.sight`, what becomes of it `edge.witness`. It may hang, crash or be killed for memory; the alarm process
-shares nothing with it but the outbox file and a wake-up socket. A model that is missing or damaged and a
-camera that is gone are faults that are told once and tried again, never reasons to stop.
+Owns the loop that looks; what a look means is `edge.sight`'s business, what becomes of it `edge.witness`'s.
+It may hang, crash or be killed for memory; the alarm process shares nothing with it but the outbox file and a
+wake-up socket. A model that is missing or damaged and a camera that is gone are faults that are told once and
+tried again, never reasons to stop.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Owns what has to hold between zones, lines, rules, the camera and its model.
 
-A zone that crosses itself, or hours that overlap, are refused by the settings themselves; here are the mistakes
-that take two sections.
+A zone that crosses itself, or hours that overlap, are refused by the settings themselves; here are the
+mistakes that take two sections.
 """
 
 from __future__ import annotations
@@ -173,8 +173,8 @@ def _twice(rules: Sequence[tuple[int, RuleSettings]]) -> Iterator[_Doubt]:
 
 
 def _scores(config: NodeConfig, rules: Sequence[tuple[int, RuleSettings]]) -> Iterator[_Doubt]:
-    least = config.detector.min_score
+    least = config.tracker.min_score
     for index, rule in rules:
         if rule.min_score is not None and rule.min_score < least:
-            remedy = f"The detector drops what is below {least:g} already (detector.min_score)."
+            remedy = f"What is less sure than {least:g} does not count anyway (tracker.min_score)."
             yield f"rule[{index}].min_score", rule.min_score, remedy

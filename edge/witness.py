@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from edge.audit import Told
-from edge.config import NodeConfig
+from edge.config import NodeConfig, client_id
 from edge.evidence.notices import changes
 from edge.evidence.recorder import Eyes, Recorder
 from edge.evidence.store import Store
@@ -198,14 +198,7 @@ def _recorder(
         model_sha256=spec.sha256,
         masks_sha256=hashlib.sha256(masks.encode()).hexdigest() if masks else "",
     )
-    store = open_store(config, clock)
+    store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
     return Recorder(
         config.evidence, store=store, put=put, site=config.site, clock=clock, eyes=eyes, clock_ns=clock_ns
     )
-
-
-def open_store(config: NodeConfig, clock: Clock) -> Store:
-    """The node's folder of clips."""
-    directory = config.evidence.directory or config.storage.directory / "evidence"
-    node = f"{config.node.commune}/{config.node.name}"
-    return Store(directory, config.evidence, clock=clock, node=node)

@@ -141,6 +141,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Source.SMOKE_SENSOR: ("Cảm biến khói", "Smoke sensor"),
         Source.TAMPER_LOOP: ("Mạch chống phá hoại", "Tamper loop"),
         Source.CAMERA: ("Camera", "Camera"),
+        Source.CAMERA_VIEW: ("Khung hình camera", "Camera view"),
         Source.POWER_INPUT: ("Điện lưới", "Mains"),
     },
     State: {
@@ -153,6 +154,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         State.SHORT: ("Chập dây", "Line shorted"),
         State.FAULT: ("Lỗi", "Fault"),
         State.LOST: ("Mất tín hiệu", "Lost"),
+        State.COVERED: ("Ống kính bị che", "Covered"),
+        State.MOVED: ("Camera bị xoay lệch", "Turned away"),
+        State.BLINDED: ("Camera bị chói", "Blinded"),
+        State.DARK: ("Quá tối", "Too dark"),
+        State.FROZEN: ("Hình bị đứng", "Picture frozen"),
     },
     LampState: {
         LampState.OFF: ("Tắt", "Off"),
@@ -267,7 +273,8 @@ def details_phrase(details: Details, language: Language = Language.VI) -> str:
 def _sighting(details: SightingDetails, language: Language) -> str:
     """How many, and for how long where that is worth a word: ``2 người, 3 phút``."""
     label = label_phrase(details.label, language)
-    parts = [f"{details.count} {label}" if details.count > 1 else ""]
+    times = " " if language is Language.VI else " x "  # an English plural is not always one with s
+    parts = [f"{details.count}{times}{label}" if details.count > 1 else ""]
     parts += [show_duration(details.dwell_s, language)] if details.dwell_s >= 1 else []
     return ", ".join(filter(None, parts))
 
@@ -278,7 +285,7 @@ def state_phrase(component: str, state: State, language: Language = Language.VI)
     return _pick(_MAINS_LOST, language) if mains else phrase(state, language)
 
 
-def headline(
+def headline(  # noqa: PLR0913 - an alert has that many sides
     kind: AlertKind,
     place: str,
     *,

@@ -59,7 +59,7 @@ class ZoneSettings:
     points: str = field(
         metadata={
             "help": "Its corners in order, each as x,y in fractions of the picture from its top left corner; "
-            "`tuquan setup` draws them.",
+            "the setup page draws them.",
             "example": "0.10,0.40 0.90,0.40 0.95,1 0.05,1",
         }
     )
@@ -128,7 +128,7 @@ class RuleSettings:
         metadata={"help": "The name of its zone; left out: the whole picture.", "example": "Cổng chợ"},
     )
     line: str = field(
-        default="", metadata={"help": "With crossing: the name of the line.", "example": "Cổng Đông"}
+        default="", metadata={"help": "With crossing: the name of its [[line]]; the others have none."}
     )
     labels: tuple[str, ...] = field(
         default=(),
@@ -160,8 +160,8 @@ class RuleSettings:
     count: int | None = field(
         default=None,
         metadata={
-            "help": "With crowd: how many there have to be at least; left out: 10.",
-            "min": 2,
+            "help": "How many there have to be at once; left out: 1, for a crowd 10.",
+            "min": 1,
             "max": 100,
             "example": 10,
         },
@@ -227,7 +227,7 @@ class RuleSettings:
     @property
     def least(self) -> int:
         """How many there have to be."""
-        return (self.count or _COUNT) if self.kind is RuleKind.CROWD else 1
+        return self.count or (_COUNT if self.kind is RuleKind.CROWD else 1)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """What does not fit together: field name and what would be right."""
@@ -236,8 +236,6 @@ class RuleSettings:
             yield from self._of_a_crossing()
         elif self.line:
             yield "line", f"Only a crossing has a line; write the zone of this {self.kind}."
-        if self.count is not None and self.kind is not RuleKind.CROWD:
-            yield "count", 'Only a crowd is counted; take this away, or write kind = "crowd".'
         if self.kind in {RuleKind.LOITERING, RuleKind.OBSTRUCTION} and self.dwell_s == 0:
             yield (
                 "dwell_s",
@@ -249,8 +247,9 @@ class RuleSettings:
             yield "line", "A crossing needs the name of a [[line]]."
         if self.zone:
             yield "zone", "A crossing is counted on a line and has no zone; take this away."
-        if self.dwell_s is not None:
-            yield "dwell_s", "A crossing takes no time; take this away."
+        for name in ("dwell_s", "count"):
+            if getattr(self, name) is not None:
+                yield name, "A crossing is counted at once, one by one; take this away."
         if self.during not in {None, During.ALWAYS}:
             yield "during", "A line has no opening hours: crossings are counted always; take this away."
 

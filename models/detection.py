@@ -81,12 +81,15 @@ class Detection:
         box: Where it is.
         cut: Whether only part of the picture was looked at and its edge goes through this thing: the box is
             then that of a part, and says nothing of the whole's size and place.
+        tint: Its colours, as `models.tint` measures them; empty where nobody did. They help a tracker to keep
+            two things apart that pass each other, and are never stored or sent.
     """
 
     label: str
     score: float
     box: Box
     cut: bool = False
+    tint: tuple[float, ...] = ()
 
 
 def _unit(value: float) -> float:

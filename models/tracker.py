@@ -19,6 +19,7 @@ import numpy as np
 
 from models.assign import assign
 from models.course import HEIGHT_VARIES, NOISE, WIDTH_VARIES, Course
+from models.detection import Box
 from models.settings import TrackerSettings
 from models.track import Track
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.detection import Box, Detection
+    from models.detection import Detection
 
 __all__ = ["Tracker", "TrackerSettings"]
 
@@ -43,17 +44,28 @@ _ALIKE: Final = (
 _FAMILY: Final = {label: number for number, family in enumerate(_ALIKE) for label in family}
 _MISSED_NEW: Final = 3  # looks in a row in which a track that does not count yet may be missed
 _MISSED: Final = 4
+_MISSED_LEFT: Final = 2  # where its way leads out of the picture
+_STILL_IN: Final = 0.4
+_PICTURE: Final = Box(y0=0.0, x0=0.0, y1=1.0, x1=1.0)
 _STALE_NS: Final = 60_000_000_000
-_SAME_IOU: Final = 0.6  # two boxes of one look that overlap by more are one thing
-_PART_OF: Final = 0.75
+_SAME_IOU: Final = 0.4  # two boxes of one look that overlap by more are one thing
+_PART_OF: Final = 0.7
+_HOLDS: Final = 0.8
 _COVERED: Final = 0.8  # how much of its place must have been looked at for a track to be missing
-_GATE: Final = 12.0  # squared deviations, over the middle and the size together
+_GATE: Final = 16.0  # squared deviations, over the middle and the size together
 _REACH: Final = 4.0  # units; nothing is taken for the same further away than this, however long it was hidden
 _REACH_NEW: Final = 2.5
+_REACH_WEAK: Final = 1.0
+_MISSED_WEAK: Final = 2  # a weak detection does not bring back what was missed more often than this
+_WEAK_COSTS: Final = 6.0
 _TRUSTED: Final = 11.0  # natural logarithm: some 60,000 to one that no chance threw these boxes
 _MISS_COSTS: Final = 1.0
 _WORST: Final = 30.0  # dearer than any pair within the gate: two pairs are always better than one
 _SECOND: Final = 1e-9
+_FOLLOWS_TINT: Final = 0.2
+_TINT_VARIES: Final = 28.0  # standard deviation of a mean colour from look to look, of 255
+_TINT_MOST: Final = 12.0
+_NO_TINT: Final = (math.nan,) * 6
 
 
 @dataclass(slots=True)
@@ -71,6 +83,7 @@ class _Thing:
     confirmed: bool = False
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=_SCORES))
     votes: dict[str, float] = field(default_factory=dict)
+    tint: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
@@ -92,6 +105,7 @@ class _Thing:
         if not found.cut:
             if self.looks > 1:
                 self.trust += self.course.evidence(found.box, self.box)
+            self.tint = _blended(self.tint, found.tint)
             self.box = found.box
             self.course.correct(found.box)
 
@@ -169,18 +183,12 @@ class Tracker:
 
     def _hand_out(self, found: list[Detection], at_ns: int) -> list[Detection]:
         """Give detections to tracks; what is left over of the sure and whole ones."""
-        sure = [one for one in found if self._begins(one)]
-        weak = [one for one in found if not self._begins(one)]
-        free = self._things
-        left: list[Detection] = []
-        for stage in (sure, weak):
-            pairs = assign(_candidates(free, stage))
-            for row, column in pairs.items():
-                self._see(free[row], stage[column], at_ns)
-            taken = set(pairs.values())
-            left += [one for column, one in enumerate(stage) if column not in taken]
-            free = [thing for row, thing in enumerate(free) if row not in pairs]
-        return [one for one in left if self._begins(one)]
+        sure = [self._begins(one) for one in found]
+        pairs = assign(_candidates(self._things, found, sure))
+        for row, column in pairs.items():
+            self._see(self._things[row], found[column], at_ns)
+        taken = set(pairs.values())
+        return [one for column, one in enumerate(found) if sure[column] and column not in taken]
 
     def _begins(self, found: Detection) -> bool:
         """Whether a detection may begin a track."""
@@ -222,6 +230,8 @@ class Tracker:
         unseen_ns = at_ns - thing.seen_ns
         if not thing.confirmed:
             return thing.missed >= _MISSED_NEW or unseen_ns >= _STALE_NS
+        if thing.missed >= _MISSED_LEFT and thing.course.box.inside(_PICTURE) < _STILL_IN:
+            return True
         # Where looks are far apart, one or two that found nothing do not prove that it has gone.
         return (thing.missed >= _MISSED and unseen_ns >= self._hidden_ns) or unseen_ns >= _STALE_NS
 
@@ -233,7 +243,7 @@ def _family(label: str) -> str | int:
 
 def _same(box: Box, other: Box) -> bool:
     """Whether a box is another one once more, or a part of it (a torso within a person)."""
-    return box.iou(other) > _SAME_IOU or box.inside(other) > _PART_OF
+    return box.iou(other) > _SAME_IOU or box.inside(other) > _PART_OF or other.inside(box) > _HOLDS
 
 
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
@@ -242,29 +252,49 @@ def _distinct(detections: Iterable[Detection]) -> list[Detection]:
     boxes = (one for one in detections if one.box.area > 0)
     for found in sorted(boxes, key=lambda one: -one.score)[:MOST_DETECTIONS]:
         family = _family(found.label)
-        if not any(_family(one.label) == family and one.box.iou(found.box) > _SAME_IOU for one in kept):
+        if not any(_family(one.label) == family and _same(found.box, one.box) for one in kept):
             kept.append(found)
     return kept
 
 
-def _candidates(things: Sequence[_Thing], found: Sequence[Detection]) -> dict[tuple[int, int], float]:
+def _candidates(
+    things: Sequence[_Thing], found: Sequence[Detection], sure: Sequence[bool]
+) -> dict[tuple[int, int], float]:
     """What each pair within reach costs: less than nothing, the less the likelier."""
     if not things or not found:
         return {}
     off, spread = _deviations(things, found)
+    weak = ~np.array(sure)
     reach = np.array([_REACH if thing.confirmed else _REACH_NEW for thing in things])[:, np.newaxis]
+    reach = np.where(weak, np.minimum(reach, _REACH_WEAK), reach)
+    lost = np.array([thing.missed > _MISSED_WEAK for thing in things])[:, np.newaxis]
     place = off[0] ** 2 + off[1] ** 2
     size = (off[2] / HEIGHT_VARIES) ** 2 + (off[3] / WIDTH_VARIES) ** 2
     cut = np.array([one.cut for one in found])
-    total = place / spread + np.where(cut, 0.0, size)
-    near = (total <= _GATE) & (place <= reach**2)
+    total = place / spread + np.where(cut, 0.0, size + _tints_apart(things, found))
+    near = (total <= _GATE) & (place <= reach**2) & ~(lost & weak)
     # The likelihood's other half: who was seen just now has the better claim than who may be anywhere by now.
-    costs = total + 2 * np.log(spread / (2 * NOISE**2)) - _WORST
+    costs = total + 2 * np.log(spread / (2 * NOISE**2)) + _WEAK_COSTS * weak - _WORST
     return {
         (row, column): min(-1e-6, float(costs[row, column]))
         for row, column in zip(*(axis.tolist() for axis in near.nonzero()), strict=True)
         if _family(things[row].label) == _family(found[column].label)
     }
+
+
+def _blended(old: tuple[float, ...], new: tuple[float, ...]) -> tuple[float, ...]:
+    """The colours of a thing after one more look."""
+    if not old or not new:
+        return new or old
+    return tuple(was + _FOLLOWS_TINT * (now - was) for was, now in zip(old, new, strict=True))
+
+
+def _tints_apart(things: Sequence[_Thing], found: Sequence[Detection]) -> NDArray[np.float64]:
+    """Squared deviations between the colours of tracks and detections; 0 where one has none."""
+    rows = np.array([thing.tint or _NO_TINT for thing in things])[:, np.newaxis]
+    columns = np.array([one.tint or _NO_TINT for one in found])
+    apart: NDArray[np.float64] = ((columns - rows) ** 2).mean(axis=2) / _TINT_VARIES**2
+    return np.nan_to_num(np.minimum(apart, _TINT_MOST), nan=0.0)
 
 
 def _deviations(

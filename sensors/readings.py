@@ -19,6 +19,7 @@ class Source(StrEnum):
     SMOKE_SENSOR = "smoke-sensor"
     TAMPER_LOOP = "tamper-loop"
     CAMERA = "camera"
+    CAMERA_VIEW = "camera-view"
     POWER_INPUT = "power-input"
 
 
@@ -27,7 +28,7 @@ class State(StrEnum):
 
     Which states which source uses: panic button NORMAL, PRESSED, STUCK, FAULT; smoke NORMAL, WARMING_UP,
     ALARM, FAULT; tamper loop NORMAL, ALARM, OPEN, SHORT, FAULT; camera NORMAL, LOST;
-    power input NORMAL, LOST, FAULT.
+    camera view NORMAL, COVERED, MOVED, BLINDED, DARK, FROZEN; power input NORMAL, LOST, FAULT.
     """
 
     NORMAL = "normal"
@@ -39,6 +40,11 @@ class State(StrEnum):
     SHORT = "short"
     FAULT = "fault"
     LOST = "lost"
+    COVERED = "covered"
+    MOVED = "moved"
+    BLINDED = "blinded"
+    DARK = "dark"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

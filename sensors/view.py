@@ -88,9 +88,10 @@ class SceneSettings:
         },
     )
     frozen_s: float = field(
-        default=30.0,
+        default=60.0,
         metadata={
-            "help": "How long the camera may send the very same picture before it counts as frozen.",
+            "help": "How long the camera may send the very same picture before it counts as frozen; some "
+            "network cameras repeat it for twenty seconds where nothing moves.",
             "unit": "s",
             "min": 5.0,
             "max": 3600.0,

@@ -16,6 +16,8 @@ The tree::
     ├── AskingError                          a command to a node came to nothing (sync.asking)
     │   ├── NoAnswer (TimeoutError)          nobody answered in time
     │   └── NotAllowed (PermissionError)     the broker does not let us
+    ├── UploadCut (ConnectionError)          a file did not arrive, and may later (sync.upload)
+    ├── UploadRefused                        the station will not have a file (sync.upload)
     ├── ArchiveError                         the station's archive (sync.station)
     │   ├── ArchiveUnavailable (OSError)     the disk refuses: nothing was stored, try again later
     │   ├── ArchiveBusy (OSError)            another station works on it
@@ -57,6 +59,14 @@ class CommandError(WireError):
 
 class AskingError(SyncError):
     """Root of what asking a node raises."""
+
+
+class UploadCut(SyncError, ConnectionError):
+    """A file did not arrive, or not all of it: try again later. The text says why, without a full stop."""
+
+
+class UploadRefused(SyncError):
+    """The station will not have this file, however often it is brought; the text says why, likewise."""
 
 
 class WakeError(SyncError, OSError):

@@ -20,7 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from sync import tls
 from sync.dial import spell
-from sync.post import MAX_ANSWER_BYTES, Answer
+from sync.post import MAX_ANSWER_BYTES, Answer, Body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class Line:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(self._watch, context))
 
-    def ask(self, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
+    def ask(self, method: str, url: str, headers: dict[str, str], body: bytes | Body | None) -> Answer:
         """One request, in whatever time it takes.
 
         Raises:
@@ -62,7 +62,7 @@ class Line:
         """
         with self._session.request(
             method,
-            self._settings.url,
+            url,
             headers={"Accept-Encoding": "identity", **headers},
             data=body,
             timeout=(self._settings.timeout_s, self._settings.timeout_s),
@@ -73,8 +73,9 @@ class Line:
             content = response.raw.read(MAX_ANSWER_BYTES, decode_content=False)
             if len(content) == MAX_ANSWER_BYTES:
                 response.raw.close()  # whatever follows is not waited for
+            said = {name.lower(): value for name, value in response.headers.items()}
             return Answer(
-                status=response.status_code, body=content, location=response.headers.get("location", "")
+                status=response.status_code, body=content, location=said.get("location", ""), headers=said
             )
 
     def cut(self) -> None:

@@ -1,18 +1,18 @@
 """One HTTPS request at a time, with a deadline that holds whatever the other end does.
 
-Owns the short-lived thread of each request ("second-path-post"). A time-out of `requests` is for one wait on
-the socket, so that somebody who answers a byte a second keeps it waiting for ever, and the look-up of a name
-has none at all. So a request runs in a thread of its own, and at its deadline the connection is cut from
-outside. The connection is `sync.httpline`'s, which is loaded, with `requests`, when it is first used: whoever
-makes a `Post` need not wait for that.
+Owns the short-lived thread of each request ("second-path-post", "upload-post"). A time-out of `requests` is
+for one wait on the socket, so that somebody who answers a byte a second keeps it waiting for ever, and the
+look-up of a name has none at all. So a request runs in a thread of its own, and at its deadline the
+connection is cut from outside. The connection is `sync.httpline`'s, which is loaded, with `requests`, when it
+is first used: whoever makes a `Post` need not wait for that.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sync.dial import LinkError, Stopping, Waiter
 
@@ -35,11 +35,23 @@ class Answer:
         status: of HTTP.
         body: at most `MAX_ANSWER_BYTES` of it.
         location: where a redirect points to; "" for none.
+        headers: all of them, by their names in lower case.
     """
 
     status: int
     body: bytes
     location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Body(Protocol):
+    """What a request brings when it is not there all at once: read in small pieces, at its own pace."""
+
+    def __len__(self) -> int:
+        """How many bytes that are, all in all."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece; empty at the end."""
 
 
 class Unanswered(LinkError):
@@ -60,16 +72,26 @@ class Post:
     Args:
         settings: where to, and as whom.
         waiter: how that thread waits.
+        name: what its thread is called, "-post" added.
     """
 
-    def __init__(self, settings: SecondPathSettings, waiter: Waiter) -> None:
+    def __init__(self, settings: SecondPathSettings, waiter: Waiter, *, name: str = "second-path") -> None:
         self._settings = settings
         self._waiter = waiter
+        self._name = f"{name}-post"
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
 
-    def ask(self, method: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    def ask(
+        self, method: str, headers: Mapping[str, str], body: bytes | Body | None = None, *, url: str = ""
+    ) -> Answer:
         """One request and its answer, by the connection that stands, or a new one.
+
+        Args:
+            method: of HTTP.
+            headers: beside those that every request has.
+            body: what it brings.
+            url: to another address of the same host than the settings'.
 
         Raises:
             Unanswered: there is no answer within the settings' `timeout_s`.
@@ -79,9 +101,9 @@ class Post:
         if self._thread is not None and self._stuck(self._thread):
             raise Unanswered("name not found: the name server does not answer", heard=False)
         line = self._line = self._line or self._new_line()
-        request = _Request(line, method, dict(headers), body)
+        request = _Request(line, method, dict(headers), body, url or self._settings.url)
         self._thread = threading.Thread(
-            target=request.run, args=(self._waiter.wake,), name="second-path-post", daemon=True
+            target=request.run, args=(self._waiter.wake,), name=self._name, daemon=True
         )
         self._thread.start()
         try:
@@ -128,9 +150,11 @@ class _Request:
         done: whether there is an answer, or will be none.
     """
 
-    def __init__(self, line: Line, method: str, headers: dict[str, str], body: bytes | None) -> None:
+    def __init__(
+        self, line: Line, method: str, headers: dict[str, str], body: bytes | Body | None, url: str
+    ) -> None:
         self._line = line
-        self._what = (method, headers, body)
+        self._what = (method, url, headers, body)
         self._answer: Answer | None = None
         self._error: Exception | None = None
         self.done = False

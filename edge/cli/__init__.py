@@ -27,9 +27,12 @@ _WHERE = {
     "detect": "edge.cli.detect",
     "evaluate": "edge.cli.evaluate",
     "demo": "edge.cli.demo",
+    "evidence": "edge.cli.evidence",
     "doctor": "edge.cli.doctor",
     "clock": "edge.cli.clock",
     "station": "edge.cli.station",
+    "setup": "edge.cli.setup",
+    "notice": "edge.cli.notice",
 }
 
 EXIT_FAILED = 1

@@ -32,7 +32,19 @@ _ON: Final = frozenset({"node", "node.contacts", "node.steps", "panic_button", "
 """Sections that stand ready; those below have settings switched off only."""
 
 _HEADERS_ON: Final = frozenset(
-    {"storage", "gpio", "lamps", "siren", "camera", "detector", "evidence", "uplink"}
+    {
+        "storage",
+        "gpio",
+        "lamps",
+        "siren",
+        "camera",
+        "motion",
+        "camera_view",
+        "detector",
+        "tracker",
+        "evidence",
+        "uplink",
+    }
 )
 
 _ACTIVE: Final = frozenset(

@@ -58,6 +58,7 @@ STATION_VIETNAMESE: Final[dict[str, str]] = {
     "receiver": "Cách trạm nhận tin từ máy chủ MQTT.",
     "watch": "Khi nào trạm báo rằng một thiết bị có vấn đề.",
     "intake": "Đường nhận tin thứ hai, qua HTTPS.",
+    "evidence": "Nhận những hình ảnh nào của thiết bị, qua HTTPS.",
     "broker": "Các máy chủ MQTT mà thiết bị của phường sử dụng; trạm nhận tin từ tất cả.",
 }
 """The same for the sections of a station's file."""

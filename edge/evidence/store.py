@@ -145,6 +145,15 @@ class Store:
                     found.append(Held(record=link.record, sha256=link.sha256, paths=paths))
         return found
 
+    def between(self, begins: datetime, ends: datetime) -> list[Held]:
+        """Every clip that shows any moment from `begins` to `ends`, oldest first."""
+        return [held for held in self.held() if self._overlaps(held.record, begins, ends)]
+
+    def deletions(self) -> list[DeletionRecord]:
+        """What was deleted, by whom and why, oldest first."""
+        self._chain.refresh()
+        return [link.record for link in self._chain.links() if isinstance(link.record, DeletionRecord)]
+
     def times(self, record: ClipRecord) -> tuple[datetime, datetime, ClockQuality]:
         """When a clip begins and ends, and how far to trust that, with what is known of the clock by now."""
         begins, ends = (datetime.fromisoformat(text) for text in (record.begins, record.ends))
@@ -166,8 +175,7 @@ class Store:
             EvidenceUnwritable: it refuses.
         """
         with self._folder.writing():
-            hit = [held for held in self.held() if self._overlaps(held.record, begins, ends)]
-            return self._delete(hit, by, reason)
+            return self._delete(self.between(begins, ends), by, reason)
 
     def delete_incident(self, incident: UUID, *, by: str, reason: str) -> bool:
         """Delete the clip of one incident; whether there was one.

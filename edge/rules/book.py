@@ -7,6 +7,7 @@ what it was shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -45,9 +46,8 @@ class RuleBook:
         self._lines = [LineWatch(rule, lines[rule.line]) for rule in rules if rule.kind is RuleKind.CROSSING]
         if any(case.rule.zone == _WHOLE for case in self._cases):
             areas[_WHOLE], self._hours[_WHOLE] = (), Hours()
-        used = {(case.rule.zone, anchor_of(case.rule.kind)) for case in self._cases}
-        used |= {(name, Anchor.FOOT) for name in areas}
-        self._watches = {key: ZoneWatch(areas[key[0]], key[1]) for key in used}
+        self._labels = _labels(self._cases, areas)
+        self._watches = {key: ZoneWatch(areas[key[0]], key[1]) for key in self._labels}
         self._states: dict[str, OpenState | None] = dict.fromkeys(self._hours)
         self._minute: datetime | None = None
         self._orphans: list[Finding] = []
@@ -61,12 +61,14 @@ class RuleBook:
             local: The time at the place; None while the clock cannot be trusted.
         """
         self._turn(local)
-        for watch in self._watches.values():
-            watch.look(tracks, at_ns)
+        for key, watch in self._watches.items():
+            labels = self._labels[key]
+            watch.look([track for track in tracks if not labels or track.label in labels], at_ns)
         findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
         self._orphans.clear()
+        live = {track.id for track in tracks}
         for case in self._cases:
-            finding = case.look(self._presences(case), at_ns, self._states[case.rule.zone])
+            finding = case.look(self._presences(case), live, at_ns, self._states[case.rule.zone])
             findings += [finding] if finding is not None else []
         crossings: list[Crossing] = [crossing for line in self._lines for crossing in line.look(tracks)]
         return Findings(findings=tuple(findings), crossings=tuple(crossings))
@@ -82,16 +84,21 @@ class RuleBook:
         known = [case for case in self._cases if case.open is not None and case.open.incident == incident]
         for case in known:
             case.withdraw()
+        self._orphans = [finding for finding in self._orphans if finding.incident != incident]
         return bool(known)
 
-    def restore(self, findings: Iterable[Finding]) -> None:
+    def restore(self, findings: Iterable[Finding], *, at_ns: int) -> None:
         """Take up what a former run left open (its `open`), before the first look.
 
         Each goes on under its id while its rule is fulfilled; otherwise it ends after its cool-down, counted
         from the first look. Those whose rule is gone end at the first look.
+
+        Args:
+            findings: What was open.
+            at_ns: Now; the times of a former run mean nothing in this one.
         """
         cases = {(case.rule.title, case.rule.zone, case.rule.kind.value): case for case in self._cases}
-        for finding in findings:
+        for finding in (replace(entry, at_ns=at_ns) for entry in findings):
             case = cases.get((finding.rule, finding.zone, finding.kind.value))
             if case is None or case.open is not None:
                 self._orphans.append(finding)
@@ -135,3 +142,13 @@ class RuleBook:
             dwell_s=max((entry.stayed_ns() for entry in seen.values()), default=0) / 1e9,
             firing=tuple(case.rule.title for case in cases if case.open is not None),
         )
+
+
+def _labels(cases: Sequence[Case], zones: Iterable[str]) -> dict[tuple[str, Anchor], frozenset[str]]:
+    """What has to be watched in which zone; all labels where no rule says which."""
+    labels: dict[tuple[str, Anchor], frozenset[str]] = {}
+    for case in cases:
+        key = (case.rule.zone, anchor_of(case.rule.kind))
+        labels[key] = labels.get(key, frozenset()) | set(case.rule.wanted)
+    watched = {zone for zone, _ in labels}
+    return labels | {(name, Anchor.FOOT): frozenset() for name in zones if name not in watched}

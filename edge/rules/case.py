@@ -8,6 +8,7 @@ more. What took part raises no new one for as long again, and none at all once i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -22,7 +23,9 @@ from edge.zones import During, RuleKind, RuleSettings
 from models.track import Track
 
 UPDATE_EVERY_S: Final = 60
-"""The least time between two messages about one incident, its end excepted."""
+"""The least time between two messages about one incident, its end excepted …"""
+FIRST_UPDATE_S: Final = 10
+"""… and the first update, when those who came together have all been made out."""
 GOES_ON_S: Final = 300
 """When the first update says that it goes on; the next after twice that, and so on, at most an hour."""
 _LONGEST_S: Final = 3600
@@ -48,6 +51,7 @@ class _Incident:
     told_count: int
     told_ns: int | None
     fulfilled_ns: int | None
+    more_s: float = FIRST_UPDATE_S
     wait_s: float = GOES_ON_S
     more_ns: int | None = None
 
@@ -76,15 +80,18 @@ class Case:
         """The open incident as it was last told or seen."""
         return self._incident.last if self._incident else None
 
-    def look(self, presences: Sequence[Presence], at_ns: int, state: OpenState | None) -> Finding | None:
+    def look(
+        self, presences: Sequence[Presence], live: AbstractSet[int], at_ns: int, state: OpenState | None
+    ) -> Finding | None:
         """Take one look in; returns what is to be told of it.
 
         Args:
             presences: Every visit to the rule's zone that goes on.
+            live: The ids of all tracks that live, wherever they are.
             at_ns: Now.
             state: Whether the zone is open; None while nobody knows the time.
         """
-        self._forget(presences, at_ns)
+        self._forget(live | _ids(presences), at_ns)
         if not self._in_force(state):
             self._force_ns = self._crowd = None
             return self._end(at_ns, Ending.HOURS)
@@ -102,6 +109,7 @@ class Case:
             told_count=finding.count,
             told_ns=None,
             fulfilled_ns=None,
+            more_s=UPDATE_EVERY_S,
         )
 
     def withdraw(self) -> None:
@@ -115,9 +123,8 @@ class Case:
             return True
         return state.open is (self.rule.when is During.OPEN)
 
-    def _forget(self, presences: Sequence[Presence], at_ns: int) -> None:
+    def _forget(self, known: AbstractSet[int], at_ns: int) -> None:
         """Of those who are gone nothing is remembered, nor of those whose time is over."""
-        known = {entry.origin for entry in presences}
         self._involved &= known
         self._barred = {
             origin: until_ns
@@ -129,14 +136,18 @@ class Case:
 
     def _seen(self, presences: Sequence[Presence], at_ns: int) -> _Seen | None:
         """Who fulfils the rule; where nobody does, who keeps an open incident going."""
-        entries = [entry for entry in wanted(self.rule, presences) if entry.origin not in self._barred]
+        entries = [
+            entry
+            for entry in wanted(self.rule, presences)
+            if entry.origin not in self._barred and entry.track.id not in self._barred
+        ]
         if self.rule.kind is RuleKind.CROWD:
             self._crowd = gathering(len(entries), self.rule.least, at_ns, self._crowd)
         found = self._fulfilling(entries, self._lasting_ns)
         if found is None and self._incident is not None:
             # A track that was lost and found has to be there for half the time only.
             return self._fulfilling(entries, min(self._lasting_ns, self._rests_ns) // 2)
-        return found
+        return found if found is None or self._incident or len(found.entries) >= self.rule.least else None
 
     def _fulfilling(self, entries: Sequence[Presence], lasting_ns: int) -> _Seen | None:
         from_ns = self._force_ns or 0
@@ -166,7 +177,7 @@ class Case:
             at_ns=at_ns,
             upload=self.rule.upload,
         )
-        self._involved = {entry.origin for entry in seen.entries}
+        self._involved = _ids(seen.entries)
         self._incident = _Incident(finding, at_ns - seen.lasted_ns, finding.count, at_ns, at_ns)
         return finding
 
@@ -176,15 +187,15 @@ class Case:
         if seen is None:
             over = at_ns - incident.fulfilled_ns >= self._rests_ns
             return self._end(at_ns, Ending.GONE) if over else None
-        incident.fulfilled_ns = at_ns
-        self._involved |= {entry.origin for entry in seen.entries}
+        incident.fulfilled_ns = max(incident.fulfilled_ns, *(entry.inside_ns for entry in seen.entries))
+        self._involved |= _ids(seen.entries)
         incident.last = replace(
             incident.last,
             phase=Phase.CONTINUES,
             best=_best(seen.entries, at_ns),
             tracks=tuple(entry.track for entry in seen.entries),
             count=len(seen.entries),
-            dwell_s=max(seen.lasted_ns, at_ns - incident.began_ns) / 1e9,
+            dwell_s=max(seen.lasted_ns, incident.fulfilled_ns - incident.began_ns) / 1e9,
             at_ns=at_ns,
         )
         return self._update(incident, incident.told_ns, at_ns)
@@ -197,8 +208,9 @@ class Case:
             incident.more_ns = at_ns
         more = incident.more_ns is not None and at_ns - incident.more_ns >= _SURE_NS
         since_told_s = (at_ns - told_ns) / 1e9
-        if since_told_s < (UPDATE_EVERY_S if more else incident.wait_s):
+        if since_told_s < (incident.more_s if more else incident.wait_s):
             return None
+        incident.more_s = UPDATE_EVERY_S
         incident.told_ns = at_ns
         incident.told_count = max(count, incident.told_count) if more else incident.told_count
         incident.wait_s = incident.wait_s if more else min(2 * incident.wait_s, _LONGEST_S)
@@ -219,6 +231,11 @@ class Case:
 def ended(finding: Finding, at_ns: int, ending: Ending) -> Finding:
     """The end of an incident."""
     return replace(finding, phase=Phase.ENDED, tracks=(), at_ns=at_ns, ending=ending)
+
+
+def _ids(entries: Sequence[Presence]) -> set[int]:
+    """The tracks of visits, and those that they began with."""
+    return {entry.origin for entry in entries} | {entry.track.id for entry in entries}
 
 
 def _best(entries: Sequence[Presence], at_ns: int) -> Track:

@@ -7,22 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from edge.details import Ending
 from edge.events import AlertKind
 from edge.incidents import Phase
 from models.track import Track
 
-
-class Ending(StrEnum):
-    """Why an incident is over."""
-
-    NONE = ""
-    """It is not."""
-    GONE = "gone"
-    """Nothing has fulfilled its rule for its cool-down."""
-    HOURS = "hours"
-    """The zone opened (or closed), and the rule is no longer in force."""
-    REMOVED = "removed"
-    """Its rule was taken out of the configuration."""
+__all__ = ["Crossing", "Direction", "Ending", "Finding", "Findings", "ZoneState"]
 
 
 class Direction(StrEnum):

@@ -24,7 +24,7 @@ from sync.errors import WireError
 from sync.wire import decode, encode, word
 
 KEEP_EVERY_S: Final = 300
-"""How long it takes until the file learns that an incident goes on: an SD card is not to be worn out by it."""
+"""How long it takes until the file learns that an incident goes on: it must not wear out an SD card."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class KeptFindings:
         """What was open when it was last kept; nothing where there is no file, or a damaged one.
 
         Args:
-            at_ns: Now; the times of a former run mean nothing in this one.
+            at_ns: Now, for the track that stands for the one of the former run.
         """
         try:
             found = decode(_File, json.loads(self._path.read_text(encoding="utf-8")))

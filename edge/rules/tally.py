@@ -62,7 +62,7 @@ class Tally:
                 self._tracks += [track] if len(self._tracks) < _MOST_KEPT else []
 
     def take(self, at_ns: int, *, at_once: bool = False) -> Minute | None:
-        """What was counted, once a minute (or at once, before the process ends); None where that is nothing."""
+        """What was counted, once a minute (or at once, before the process ends); None where it is nothing."""
         if self._since_ns is None or (at_ns - self._since_ns < EVERY_S * 1e9 and not at_once):
             return None
         seconds, self._since_ns = (at_ns - self._since_ns) / 1e9, at_ns

@@ -6,7 +6,7 @@ address says whose token it is, so that a node can look after its second path be
 wrong is told as problem+json (RFC 9457), in a sentence that somebody who sets up a node can act on.
 
 The MQTT topic is not sent along: it follows from the envelope's `source` and `type`, and what need not be
-said cannot be said wrongly.
+said cannot be said wrongly. Pictures come in by the same door, to `sync.station.uploads`.
 
 Sources: CloudEvents HTTP protocol binding 1.0.2, section 3.2 (structured mode); RFC 6750 (bearer tokens).
 """
@@ -18,7 +18,6 @@ import json
 import logging
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -33,22 +32,25 @@ from sync.envelope import MAX_PAYLOAD_BYTES, Envelope, open_envelope
 from sync.errors import SyncError, WireError
 from sync.receipt import Receipt, ReceiptState
 from sync.station.gate import Certificates, Gate, Limits
+from sync.station.problem import Refused, busy, problem
 from sync.station.records import ROOT, Incoming, Verdict, Way, address
 from sync.station.tokens import TokenProblem, Tokens
+from sync.station.uploads import PATH as UPLOADS
+from sync.station.uploads import TUS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sync.clock import Clock
     from sync.station.settings import IntakeSettings
+    from sync.station.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
 PATH: Final = "/v1/messages"
 CLOUDEVENT: Final = "application/cloudevents+json"
 _BATCH: Final = 64
-_RETRY_AFTER_S: Final = "2"
 _SOURCE: Final = "/tuquan/"
 _TYPE: Final = "vn.tuquan."
 
@@ -60,15 +62,6 @@ class Store(Protocol):
         """Store them in one transaction; durable when it returns, one verdict each."""
 
 
-@dataclass(slots=True)
-class _Refused(Exception):
-    """What is wrong with a request, for the one who made it."""
-
-    status: HTTPStatus
-    detail: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class Intake:
     """The HTTPS intake, from the socket to the archive.
 
@@ -78,15 +71,24 @@ class Intake:
         token_file: of `Tokens`.
         by: who signs the receipts: "/tuquan/{commune}/{station}".
         clock: for the receipts' time.
+        uploads: where pictures are brought; None: nowhere. Closed with the intake.
     """
 
-    def __init__(
-        self, settings: IntakeSettings, store: Store, *, token_file: Path, by: str, clock: Clock
+    def __init__(  # noqa: PLR0913 - each is needed, and each is named
+        self,
+        settings: IntakeSettings,
+        store: Store,
+        *,
+        token_file: Path,
+        by: str,
+        clock: Clock,
+        uploads: Uploads | None = None,
     ) -> None:
         self._tokens = Tokens(token_file)
         self._desk = _Desk(store)
         self._by = by
         self._clock = clock
+        self._uploads = uploads
         self._gate = Gate(
             _application(self),
             host=settings.host,
@@ -125,6 +127,8 @@ class Intake:
         """
         self._gate.stop(timeout_s)
         self._desk.close()
+        if self._uploads is not None:
+            self._uploads.close()
 
     async def take(self, request: Request) -> Response:
         """`POST`: one message into the archive."""
@@ -136,8 +140,8 @@ class Intake:
             _check_source(envelope, node)
             arrival = Incoming(topic=topic_of(envelope), payload=payload, path=Way.HTTPS)
             await self._store(arrival)
-        except _Refused as refused:
-            return _problem(refused.status, refused.detail, dict(refused.headers))
+        except Refused as refused:
+            return refused.response()
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # to nobody
         at = utc_text(self._clock.wall_us())
@@ -148,9 +152,21 @@ class Intake:
         """`GET`: whose token this is."""
         try:
             node = self._node(request)
-        except _Refused as refused:
-            return _problem(refused.status, refused.detail, dict(refused.headers))
+        except Refused as refused:
+            return refused.response()
         return Response(json.dumps({"node": node, "by": self._by}), media_type="application/json")
+
+    async def upload(self, request: Request) -> Response:
+        """All that is asked about pictures: `sync.station.uploads`, for whoever shows a token."""
+        if self._uploads is None:
+            detail = "This station takes no pictures: its [evidence] is not enabled."
+            return problem(HTTPStatus.NOT_FOUND, detail)
+        try:
+            return await self._uploads.answer(request, self._node(request))
+        except Refused as refused:
+            return refused.response(TUS)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # to nobody
 
     def _node(self, request: Request) -> str:
         """The node whose token the request shows."""
@@ -158,26 +174,26 @@ class Intake:
         challenge = (("WWW-Authenticate", 'Bearer realm="tuquan"'),)
         if scheme.lower() != "bearer" or not token.strip():
             detail = "Show this node's token: Authorization: Bearer TOKEN."
-            raise _Refused(HTTPStatus.UNAUTHORIZED, detail, challenge)
+            raise Refused(HTTPStatus.UNAUTHORIZED, detail, challenge)
         try:
             node = self._tokens.node_of(token.strip())
         except TokenProblem as error:
             log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-            raise _busy("The station cannot read its own list of tokens.") from error
+            raise busy("The station cannot read its own list of tokens.") from error
         if node is None:
             detail = "This token is not, or no longer, known here. Ask the station for a new one."
-            raise _Refused(HTTPStatus.UNAUTHORIZED, detail, challenge)
+            raise Refused(HTTPStatus.UNAUTHORIZED, detail, challenge)
         return node
 
     async def _body(self, request: Request) -> bytes:
         body = bytearray()
         most = f"A message has at most {MAX_PAYLOAD_BYTES} bytes."
         if int(request.headers.get("content-length", "0")) > MAX_PAYLOAD_BYTES:
-            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most)
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most)
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_PAYLOAD_BYTES:
-                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most)
+                raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most)
         return bytes(body)
 
     async def _store(self, arrival: Incoming) -> None:
@@ -185,9 +201,9 @@ class Intake:
             verdict = await self._desk.hand_in(arrival)
         except (SyncError, OSError, sqlite3.Error) as error:
             log.error("The archive does not store: %s", error)  # noqa: TRY400 - it says it all
-            raise _busy("The station cannot store anything now. Keep the message and try again.") from error
+            raise busy("The station cannot store anything now. Keep the message and try again.") from error
         if not verdict.stored:
-            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, verdict.reason)
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, verdict.reason)
 
 
 class _Desk:
@@ -254,6 +270,8 @@ def _application(intake: Intake) -> Starlette:
     routes = [
         Route(PATH, intake.take, methods=["POST"]),
         Route(PATH, intake.check, methods=["GET"]),
+        Route(UPLOADS, intake.upload, methods=["POST", "OPTIONS"]),
+        Route(f"{UPLOADS}/{{incident}}/{{role}}", intake.upload, methods=["HEAD", "PATCH"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _unknown, Exception: _broken})
 
@@ -268,10 +286,10 @@ def _check_type(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != CLOUDEVENT:
         detail = f"Send one event in structured mode, Content-Type: {CLOUDEVENT}."
-        raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, (("Accept", CLOUDEVENT),))
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, (("Accept", CLOUDEVENT),))
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         detail = "Send it as it is, without Content-Encoding."
-        raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, (("Accept-Encoding", "identity"),))
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, (("Accept-Encoding", "identity"),))
 
 
 def _opened(payload: bytes) -> Envelope:
@@ -279,36 +297,23 @@ def _opened(payload: bytes) -> Envelope:
         envelope, _ = open_envelope(payload)
         topic_of(envelope)
     except WireError as error:
-        raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"This is no event of a node. {error}") from error
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"This is no event of a node. {error}") from error
     return envelope
 
 
 def _check_source(envelope: Envelope, node: str) -> None:
     if envelope.source != f"/tuquan/{node}":
         detail = f"This token is {node}'s, and the event says that it comes from {envelope.source[:160]}."
-        raise _Refused(HTTPStatus.FORBIDDEN, detail)
-
-
-def _busy(detail: str) -> _Refused:
-    return _Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, (("Retry-After", _RETRY_AFTER_S),))
-
-
-def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer as RFC 9457 wants it."""
-    document = {"title": HTTPStatus(status).phrase, "status": int(status), "detail": detail}
-    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    return Response(
-        body, status_code=status, headers=dict(headers or {}), media_type="application/problem+json"
-    )
+        raise Refused(HTTPStatus.FORBIDDEN, detail)
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:
     """No such address, or not that method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
-    detail = f"There is {PATH} here, for POST and GET, and nothing else."
-    return _problem(error.status_code, detail, error.headers)
+    detail = f"There is {PATH} here, for POST and GET, {UPLOADS} for pictures, and nothing else."
+    return problem(error.status_code, detail, error.headers)
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:
     """A mistake of ours; uvicorn logs it."""
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The station failed on this. Try again later.")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The station failed on this. Try again later.")

@@ -38,6 +38,11 @@ class ArchiveSettings:
         """Where the intake's tokens are, as hashes."""
         return self.directory / "tokens"
 
+    @property
+    def evidence_directory(self) -> Path:
+        """Where the nodes' pictures are."""
+        return self.directory / "evidence"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSettings:
@@ -188,3 +193,51 @@ class WatchSettings:
             "max": 604_800,
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelfSettings:
+    """What the station takes of the nodes' pictures, by its intake."""
+
+    enabled: bool = field(
+        default=True, metadata={"help": "Whether pictures are taken where the intake is enabled."}
+    )
+    max_file_mb: int = field(
+        default=256, metadata={"help": "Largest file.", "unit": "MB", "min": 1, "max": 65_536}
+    )
+    max_node_mb: int = field(
+        default=2048,
+        metadata={"help": "What one node's files may take.", "unit": "MB", "min": 1, "max": 10_000_000},
+    )
+    max_mb: int = field(
+        default=20_480,
+        metadata={"help": "What all files may take.", "unit": "MB", "min": 1, "max": 10_000_000},
+    )
+    min_free_mb: int = field(
+        default=2048,
+        metadata={
+            "help": "Free disk space that pictures leave to the archive.",
+            "unit": "MB",
+            "min": 0,
+            "max": 1_000_000,
+        },
+    )
+    at_once: int = field(
+        default=8, metadata={"help": "Files that may be coming in at one moment.", "min": 1, "max": 100}
+    )
+    partial_days: float = field(
+        default=3.0,
+        metadata={
+            "help": "How long half a file waits for its other half.",
+            "unit": "days",
+            "min": 0.01,
+            "max": 60,
+        },
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What does not fit together: field name and what would be right."""
+        if self.max_file_mb > self.max_node_mb:
+            yield "max_node_mb", f"Not even one file fits: give max_file_mb ({self.max_file_mb} MB) or more."
+        if self.max_node_mb > self.max_mb:
+            yield "max_mb", f"One node may take more: give max_node_mb ({self.max_node_mb} MB) or more."

@@ -327,6 +327,8 @@ def test_the_asyncapi_document_describes_the_topics_that_messages_take():
         "event": (1, False),
         "clock-event": (1, False),
         "command-event": (1, False),
+        "crossing-event": (1, False),
+        "track-event": (1, False),
         "receive-command": (1, False),
         "answer": (1, False),
         "status": (1, True),

@@ -22,6 +22,7 @@ from edge.messages import (
     schema_of,
     to_message,
 )
+from edge.watchevents import CrossingEvent, TrackEvent
 from sensors.readings import State
 from sync.clock import ManualClock
 from sync.errors import WireError
@@ -38,7 +39,7 @@ SITE = Site(
     steps={AlertKind.PANIC: ("Gọi 113.",)},
     contacts={AlertKind.PANIC: (events.Contact(name="Tổ trưởng", phone="0900000000"),)},
 )
-DOCUMENTS = [Alert, SensorEvent, NodeStatus, Health]
+DOCUMENTS = [Alert, SensorEvent, CrossingEvent, TrackEvent, NodeStatus, Health]
 NOTICED: dict[AlertKind, events.Details] = {
     AlertKind.NODE_SILENT: events.NodeLostDetails(node="a/b", code="network"),
     AlertKind.NODE_POWER_LOST: events.NodeLostDetails(node="a/b", code="power"),
@@ -58,10 +59,10 @@ def panic(**changes):
 
 def of_kind(kind):
     details = (
-        events.IntrusionDetails(
+        events.SightingDetails(
             label="person", score=0.9, box=events.PictureBox(top=0, left=0, bottom=1, right=1)
         )
-        if kind is AlertKind.INTRUSION
+        if kind in events.SEEN
         else NOTICED.get(kind) or details_for(kind, code="open", text="A sentence.", level=0.5)
     )
     return compose(kind, SITE, component="tamper-loop", device="box", details=details)
@@ -209,10 +210,11 @@ def test_noise_outside_the_scale_does_not_make_an_alert_invalid():
     assert details_for(AlertKind.TAMPER, level=-0.1) == events.TamperDetails(level=0.0)
 
 
-def test_an_intrusion_needs_details_from_a_picture():
+@pytest.mark.parametrize("kind", sorted(events.SEEN))
+def test_what_a_camera_sees_needs_details_from_a_picture(kind):
     """There is nothing to make up for a sighting."""
-    with pytest.raises(ValueError, match="IntrusionDetails"):
-        details_for(AlertKind.INTRUSION)
+    with pytest.raises(ValueError, match="SightingDetails"):
+        details_for(kind)
 
 
 def test_status_travels_in_an_envelope_of_the_moment():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +100,27 @@ def test_a_fault_of_the_node_itself_opens_once_and_ends_after_it_is_cleared():
     assert incidents.tick(14 * S) == []
     (ended,) = incidents.tick(15 * S)
     assert (ended.phase, ended.code) == (Phase.ENDED, "full")
+
+
+@pytest.mark.parametrize(
+    ("state", "meaning"),
+    [
+        (State.COVERED, (AlertKind.TAMPER, "covered")),
+        (State.MOVED, (AlertKind.TAMPER, "moved")),
+        (State.BLINDED, (AlertKind.TAMPER, "blinded")),
+        (State.DARK, (AlertKind.TAMPER, "dark")),
+        (State.FROZEN, (AlertKind.DEVICE_FAULT, "frozen")),
+    ],
+)
+def test_a_view_that_is_tampered_with_is_an_incident_until_it_is_well(state, meaning):
+    """What can happen to a camera's view has its kind and code, and ends when the view is NORMAL."""
+    incidents = Incidents()
+    (change,) = incidents.on_reading(reading(Source.CAMERA_VIEW, state, 0))
+    assert (change.kind, change.code) == meaning
+    incidents.on_reading(reading(Source.CAMERA, State.NORMAL, 1))
+    assert incidents.tick(100_000_000_000) == []
+    incidents.on_reading(reading(Source.CAMERA_VIEW, State.NORMAL, 101))
+    assert [ended.phase for ended in incidents.tick(200_000_000_000)] == [Phase.ENDED]
 
 
 @given(st.lists(st.tuples(st.sampled_from([State.ALARM, State.NORMAL, State.FAULT]), st.floats(0.01, 20))))

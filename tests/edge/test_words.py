@@ -43,6 +43,9 @@ def test_vietnamese_is_written_composed(cls):
         (AlertKind.LINE_FAULT, "Sự cố đường dây"),
         (AlertKind.DEVICE_FAULT, "Lỗi thiết bị"),
         (AlertKind.INTRUSION, "Có người trong khu vực"),
+        (AlertKind.LOITERING, "Có người quanh quẩn"),
+        (AlertKind.CROWD, "Tụ tập đông người"),
+        (AlertKind.OBSTRUCTION, "Xe chắn lối đi"),
     ],
 )
 def test_kinds_are_called_by_their_names(kind, vietnamese):

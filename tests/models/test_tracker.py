@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
+from models.track import Track
 from models.tracker import MOST_TRACKS, Tracker
 
 SECOND = 1_000_000_000
 FIFTH = SECOND // 5
 
 
-def seen(x, y=0.5, *, score=0.8, label="person", width=0.05, height=0.2, cut=False):
+def seen(x, y=0.5, *, score=0.8, label="person", width=0.05, height=0.2, cut=False, tint=()):
     """A detection around a middle."""
     box = Box(y0=y - height / 2, x0=x - width / 2, y1=y + height / 2, x1=x + width / 2)
-    return Detection(label=label, score=score, box=box, cut=cut)
+    return Detection(label=label, score=score, box=box, cut=cut, tint=tint)
 
 
 class Scene:
@@ -29,7 +30,7 @@ class Scene:
     def __init__(self, **values):
         self.tracker = Tracker(TrackerSettings(**values))
         self.now = 100 * SECOND
-        self.tracks = ()
+        self.tracks: tuple[Track, ...] = ()
 
     def look(self, *found, after=FIFTH, looked=None):
         self.now += after
@@ -149,6 +150,38 @@ def test_two_who_walk_side_by_side_stay_two(scene):
         x += 0.02
     assert list(scene.confirmed) == [1, 2]
     assert all(track.looks == 20 for track in scene.tracks)
+
+
+RED, BLACK = (180.0, 40.0, 40.0, 60.0, 60.0, 80.0), (30.0, 30.0, 35.0, 30.0, 30.0, 35.0)
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_colours_tell_apart_two_who_meet_and_turn_back(scene, colours):
+    """They meet, one hides the other, each goes back where it came from: only the coats give it away."""
+    for step in range(30):
+        way = 0.02 * (step if step < 15 else 29 - step)
+        red = seen(0.2 + way, tint=RED if colours else ())
+        black = seen(0.8 - way, tint=BLACK if colours else ())
+        scene.look(*([black] if way > 0.24 else [red, black]))
+    first, second = scene.confirmed[1], scene.confirmed[2]
+    assert (first.box.x0 < second.box.x0) is colours
+
+
+def test_a_detection_without_colours_still_belongs(scene):
+    """Where nobody measured the colours of one look, the place decides as ever."""
+    for look in range(12):
+        scene.look(seen(0.5, tint=RED if look % 2 else ()))
+    assert [track.looks for track in scene.tracks] == [12]
+
+
+def test_who_walks_in_where_somebody_walked_out_is_somebody_else(scene):
+    """A track whose way led out of the picture is not kept for the next one who comes from there."""
+    x = walk(scene, 10, x=0.3, speed=-0.15)
+    walk(scene, 3, x=x, speed=-0.15, width=0.03)
+    for _ in range(7):
+        scene.look()
+    walk(scene, 8, x=0.02, speed=0.15)
+    assert [track.id for track in scene.tracks] == [2]
 
 
 def test_a_gate_that_slept_for_two_seconds_changes_nobody(scene):

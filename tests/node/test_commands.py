@@ -11,9 +11,10 @@ import pytest
 
 from edge.audit import AUDIT_FILE, MAX_ROWS, Audit, Entry, Told, entries
 from edge.commands import PER_MINUTE
-from edge.events import AlertKind, IntrusionDetails, PictureBox
+from edge.events import SEEN, PictureBox, SightingDetails
 from edge.messages import compose, to_message
 from edge.reloading import ReloadWatch
+from edge.withdrawn import take_withdrawn
 from sensors.lamps import LampState
 from sensors.simulator import Level
 from sync.clock import ClockQuality, ManualClock
@@ -253,25 +254,27 @@ def test_an_incident_of_a_former_run_can_be_withdrawn(make_bench, make_desk):
     assert again.verdict("false-alarm", {"incident": two}) == DONE
 
 
-def test_an_intrusion_that_the_vision_process_told_can_be_withdrawn(desk, bench):
-    """What another process raised is known here: its Cancel has the same incident and the same sighting."""
+@pytest.mark.parametrize("kind", sorted(SEEN))
+def test_what_the_vision_process_told_can_be_withdrawn(desk, bench, kind):
+    """What another process raised is known here: same incident, same sighting; and that process is told."""
     box = PictureBox(top=0.1, left=0.2, bottom=0.6, right=0.3)
     alert = compose(
-        AlertKind.INTRUSION,
+        kind,
         bench.config.site,
         component="camera",
         device="gate-camera",
-        details=IntrusionDetails(label="person", score=0.9, box=box, count=2),
+        details=SightingDetails(label="person", score=0.9, box=box, count=2),
     )
     raised = to_message(alert, bench.config.site)
     send_wake(bench.config.wake_socket, {"told": encode(Told.of_sighting(raised))})
     send_wake(bench.config.wake_socket, {"told": {"kind": "panic"}})
     bench.run(0.1)
     assert desk.verdict("false-alarm", {"incident": str(alert.incident)}) == DONE
-    (cancel,) = bench.rows("intrusion")
+    (cancel,) = bench.rows(kind)
     assert (data(cancel)["msgType"], data(cancel)["incident"]) == ("Cancel", str(alert.incident))
     assert data(cancel)["details"] == raised.data["details"]
     assert cancel.cls is MessageClass.SECURITY
+    assert take_withdrawn(bench.config.storage.runtime_directory) == [alert.incident]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ host = "127.0.0.1"
 tls = false
 """
 
+OTHER = Detection(label="person", score=0.8, box=Box(y0=0.1, x0=0.6, y1=0.6, x1=0.7))
 PERSON = Detection(label="person", score=0.9, box=Box(y0=0.1, x0=0.2, y1=0.6, x1=0.3))
 
 
@@ -62,9 +63,8 @@ class Eyes:
         self.wake = WakeListener(self.config.wake_socket)
         self.said = []
         opener = detector if callable(detector) else (lambda: detector)
-        self.vision = Vision(
-            self.config, self.outbox, Teller(self.config, clock), Watchdog(Notifier(), None), opener=opener
-        )
+        teller, watchdog = Teller(self.config, clock), Watchdog(Notifier(), None)
+        self.vision = Vision(self.config, self.outbox, teller, watchdog, clock=clock, opener=opener)
         self._stop = threading.Event()
         self.thread = threading.Thread(target=self.vision.run, args=(self._stop,), daemon=True)
         self.thread.start()
@@ -109,7 +109,7 @@ def wait(condition, seconds=20.0):
 @pytest.mark.video
 def test_a_person_in_three_looks_is_one_alert_with_box_and_count(eyes, video):
     """A visit makes one intrusion alert that names the label, the score and the place in the picture."""
-    seen = eyes(f"file:{video}", detector=ScriptedDetector([[PERSON, PERSON]], repeat=True))
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[PERSON, OTHER]], repeat=True))
     assert wait(lambda: not seen.thread.is_alive())
     (alert,) = seen.alerts()
     (told,) = [entry["told"] for entry in seen.wake.drain() if "told" in entry]

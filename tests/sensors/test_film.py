@@ -56,7 +56,7 @@ def as_mp4(footage):
 
 def read(content):
     """The pictures of an MP4 file with their times in seconds."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return [
             (round(entry.time, 3), entry.to_ndarray(format="rgb24")) for entry in container.decode(video=0)
         ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.events import AlertKind, Area
 from edge.evidence.record import FIRST, ClipRecord, Role
@@ -29,7 +30,7 @@ class Walker:
     left: float
     speed: float
     top: float = 0.3
-    texture: np.ndarray = field(init=False)
+    texture: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self):
         noise = np.random.default_rng(self.track)
@@ -82,7 +83,7 @@ def finding(track, at_s, *, incident=INCIDENT, phase=Phase.RAISED, upload=False,
 
 def pictures(content):
     """The pictures of an MP4 file with their times in seconds."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return [(entry.time, entry.to_ndarray(format="rgb24")) for entry in container.decode(video=0)]
 
 

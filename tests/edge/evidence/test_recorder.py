@@ -22,7 +22,7 @@ from edge.incidents import Incidents, Phase
 from models.detection import Box, Detection
 from sensors.camera import Frame
 from sync.errors import OutboxFull
-from sync.message import MessageClass
+from sync.message import Message, MessageClass
 from tests.edge.evidence.street import (
     INCIDENT,
     SITE,
@@ -47,7 +47,8 @@ class Gate:
 
     def __init__(self, settings, store, clock):
         self.now_ns = START_NS
-        self.messages, self.uploads = [], []
+        self.messages: list[Message] = []
+        self.uploads: list[UUID] = []
         self.refuse = False
         self.recorder = Recorder(
             settings, store=store, put=self.put, site=SITE, clock=clock, clock_ns=lambda: self.now_ns,

@@ -192,7 +192,7 @@ def test_a_clip_is_deleted_by_the_time_that_is_known_by_now(make_store, clock, r
     store.keep(draft(1, clock=ClockQuality.UNSYNCED, boot_id=unset.boot_id, begins_ms=60_000), files(1))
     unset.step_wall(86_400)
     unset.set_quality(ClockQuality.SYNCED)
-    begins, ends, quality = store.times(store.find(UUID(int=1)).record)
+    begins, ends, quality = store.times(store.held()[0].record)
     assert (begins, ends - begins) == (FIRST_DAY + DAY, timedelta(seconds=15))
     assert quality is ClockQuality.HOLDOVER
     assert store.delete(FIRST_DAY, FIRST_DAY + timedelta(hours=1), by="x", reason="") == ()
@@ -315,10 +315,12 @@ def test_writers_take_turns(store):
     """Two threads and a process write at once: thirty clips, one chain."""
     process = multiprocessing.get_context("spawn").Process(target=_keep_many, args=(store.directory, 300))
     threads = [threading.Thread(target=_keep_many, args=(store.directory, first)) for first in (100, 200)]
-    for worker in (process, *threads):
-        worker.start()
-    for worker in (process, *threads):
-        worker.join(60)
+    process.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    process.join(60)
     assert process.exitcode == 0
     report = verify(store.directory)
     assert (report.clips, report.files, report.problems) == (30, 60, ())
@@ -336,11 +338,12 @@ def test_a_folder_that_another_process_holds_is_told(store, monkeypatch):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as holder:
+        assert holder.stdout is not None
         assert holder.stdout.readline()
         monkeypatch.setattr("edge.evidence.folder._PATIENCE_S", 0.1)
         with pytest.raises(EvidenceUnwritable, match="Another process"):
             store.delete_incident(UUID(int=1), by="x", reason="")
-        holder.stdin.close()
+        holder.communicate()
     assert store.delete_incident(UUID(int=1), by="x", reason="")
 
 

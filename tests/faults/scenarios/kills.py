@@ -164,8 +164,8 @@ source = "file:{video}"
 [detector]
 directory = "{models}"
 
-[intrusion]
-looks = 1
+[[rule]]
+kind = "intrusion"
 cooldown_s = 1.0
 """
 

@@ -24,8 +24,10 @@ from sync.secondpath import SecondPath
 from sync.settings import SecondPathSettings
 from sync.station.archive import Archive
 from sync.station.intake import CLOUDEVENT, PATH, Intake
-from sync.station.settings import IntakeSettings
+from sync.station.settings import IntakeSettings, ShelfSettings
+from sync.station.shelf import Shelf
 from sync.station.tokens import Tokens
+from sync.station.uploads import Uploads
 
 NODE = "ben-nghe/gate"
 BY = "/tuquan/ben-nghe/station"
@@ -82,7 +84,7 @@ def event(node=NODE, kind="alert.panic", **changes):
 class Station:
     """The station's intake and its archive, in this process."""
 
-    def __init__(self, folder, authority, *, tls=True, store=None, **settings):
+    def __init__(self, folder, authority, *, tls=True, store=None, evidence=None, **settings):
         self.folder, self.authority = folder, authority
         self.archive = Archive(folder / "archive.db", clock=SystemClock())
         self.tokens = Tokens(folder / "tokens")
@@ -90,6 +92,8 @@ class Station:
         if tls:
             settings.setdefault("cert_file", authority / "server.pem")
             settings.setdefault("key_file", authority / "server.key")
+        self.limits = ShelfSettings(**({"min_free_mb": 0} | (evidence or {})))
+        self.shelf = Shelf(folder / "evidence", self.limits, SystemClock())
         fast = {"enabled": True, "port": 0, "request_timeout_s": 2.0}
         self.intake = Intake(
             IntakeSettings(**(fast | settings)),
@@ -97,6 +101,7 @@ class Station:
             token_file=folder / "tokens",
             by=BY,
             clock=ManualClock(),
+            uploads=Uploads(self.shelf, self.limits),
         )
         self.intake.start()
         self.url = f"http{'s' if tls else ''}://localhost:{self.intake.port}{PATH}"

@@ -1,0 +1,236 @@
+"""`tuquan evidence`: what the node keeps of what it saw; whether it is as it was; deleting it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from edge.cli.language import LANGUAGE
+from edge.events import Language
+
+if TYPE_CHECKING:
+    from edge.evidence.store import Held, Store
+
+EXIT_FAILED = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/tuquan/node.toml"),
+    show_default=True,
+    help="The node's configuration; it says where the clips are.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_MOMENT = click.DateTime(["%d/%m/%Y %H:%M", "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"])
+
+
+@click.group("evidence")
+def command() -> None:
+    """The clips that this node keeps: list them, show one, prove them unchanged, delete them."""
+
+
+@command.command("list")
+@_CONFIG
+@click.option("--deletions", is_flag=True, help="Instead: what was deleted, by whom and why.")
+@_JSON
+@LANGUAGE
+def list_(config: Path, language: Language, *, deletions: bool, as_json: bool) -> None:
+    """List the clips that are here, oldest first."""
+    store = _store(config)
+    if deletions:
+        _list_deletions(store, language, as_json=as_json)
+        return
+    from edge.evidence.words import clip_line  # noqa: PLC0415 - quick --help
+    from edge.received import plain  # noqa: PLC0415
+
+    for held in store.held():
+        begins, _, quality = store.times(held.record)
+        click.echo(_facts(store, held) if as_json else plain(clip_line(held, _us(begins), quality, language)))
+
+
+def _list_deletions(store: Store, language: Language, *, as_json: bool) -> None:
+    from edge.evidence.words import deletion_line  # noqa: PLC0415 - quick --help
+    from edge.received import plain  # noqa: PLC0415
+    from sync.wire import encode  # noqa: PLC0415
+
+    for record in store.deletions():
+        if as_json:
+            click.echo(json.dumps(encode(record), ensure_ascii=False))
+        else:
+            at_us = _us(datetime.fromisoformat(record.at))
+            click.echo(plain(deletion_line(at_us, record.by, record.reason, len(record.deleted), language)))
+
+
+@command.command()
+@click.argument("incident", type=click.UUID)
+@_CONFIG
+@_JSON
+@LANGUAGE
+@click.pass_context
+def show(ctx: click.Context, incident: UUID, config: Path, language: Language, *, as_json: bool) -> None:
+    """Show what is known of the clip of an INCIDENT, and where its files are.
+
+    Exit code 1 when there is none, or its pictures are gone.
+    """
+    from edge.evidence.words import ROLES, clip_line, length, pick  # noqa: PLC0415 - quick --help
+    from edge.received import plain  # noqa: PLC0415
+
+    store = _store(config)
+    held = store.find(incident)
+    if held is None:
+        known = store.has_record(incident)
+        gone = ("Đoạn phim này đã bị xóa.", "This clip was deleted.")
+        none = ("Không có đoạn phim nào của sự việc này.", "There is no clip of this incident.")
+        click.echo(pick(gone if known else none, language), err=True)
+        ctx.exit(EXIT_FAILED)
+    if as_json:
+        click.echo(_facts(store, held))
+        return
+    begins, ends, quality = store.times(held.record)
+    click.echo(plain(clip_line(held, _us(begins), quality, language)))
+    record = held.record
+    words = pick(("dài", "length"), language), pick(("số", "number"), language)
+    click.echo(f"  {words[0]}: {length(_us(begins), _us(ends), language)}")
+    click.echo(plain(f"  {words[1]}: {record.number}  {record.camera}  {record.model} {record.model_sha256}"))
+    click.echo(f"  sha256: {held.sha256}")
+    for entry in record.files:
+        if entry.role in held.paths:
+            click.echo(f"  {pick(ROLES[entry.role], language)}: {held.paths[entry.role]}")
+            click.echo(f"    {entry.bytes} B  sha256: {entry.sha256}")
+
+
+@command.command()
+@_CONFIG
+@_JSON
+@LANGUAGE
+@click.pass_context
+def verify(ctx: click.Context, config: Path, language: Language, *, as_json: bool) -> None:
+    """Read every clip and every record, and say whether anything was changed or taken away.
+
+    A whole new chain of records cannot be told from here: what the station got at the time can
+    (`evidence/clip` in its archive has each record's SHA-256).
+
+    Exit code 0 when all is as it was written, 1 when not.
+    """
+    from edge.evidence.verify import verify as look  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import problem_line, report_line  # noqa: PLC0415
+    from edge.received import plain  # noqa: PLC0415
+
+    report = look(_store(config).directory)
+    for problem in report.problems:
+        facts = {"problem": problem.doubt.value, "file": problem.name}
+        click.echo(json.dumps(facts) if as_json else plain(problem_line(problem, language)))
+    if not as_json:
+        click.echo(report_line(report, language))
+    ctx.exit(EXIT_FAILED if report.problems else 0)
+
+
+@command.command()
+@_CONFIG
+@click.option(
+    "--from", "begins", type=_MOMENT, help="Every clip that shows a moment from then (Vietnam's time)…"
+)
+@click.option("--to", "ends", type=_MOMENT, help="… until then.")
+@click.option("--incident", type=click.UUID, help="Instead: the clip of this incident.")
+@click.option("--by", default="", help="Who wants it deleted; your name here if not given.")
+@click.option("--reason", default="", help="Why; kept with the note of the deletion.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@LANGUAGE
+@click.pass_context
+def delete(
+    ctx: click.Context,
+    config: Path,
+    begins: datetime | None,
+    ends: datetime | None,
+    incident: UUID | None,
+    by: str,
+    reason: str,
+    language: Language,
+    *,
+    yes: bool,
+) -> None:
+    """Delete clips by time or by incident; a note of who, when and why stays.
+
+    What was sent to the station already is deleted there. Exit code 1 when there was nothing to delete.
+    """
+    from edge.evidence.words import clip_line, pick  # noqa: PLC0415 - quick --help
+    from edge.received import plain  # noqa: PLC0415
+
+    store = _store(config)
+    if incident is not None and (begins or ends):
+        raise click.UsageError("Give either --from and --to, or --incident.")
+    hit = _hit(store, begins, ends, incident)
+    for held in hit:
+        start, _, quality = store.times(held.record)
+        click.echo(plain(clip_line(held, _us(start), quality, language)))
+    if not hit:
+        click.echo(pick(("Không có gì để xóa.", "There is nothing to delete."), language))
+        ctx.exit(EXIT_FAILED)
+    asked = pick((f"Xóa {len(hit)} đoạn phim?", f"Delete {len(hit)} clip(s)?"), language)
+    if not yes and not click.confirm(asked):
+        ctx.exit(EXIT_FAILED)
+    who = by or getpass.getuser()
+    if incident is not None:
+        store.delete_incident(incident, by=who, reason=reason)
+    else:
+        store.delete(*_window(begins, ends), by=who, reason=reason)
+    click.echo(pick((f"Đã xóa {len(hit)}.", f"{len(hit)} deleted."), language))
+
+
+def _hit(store: Store, begins: datetime | None, ends: datetime | None, incident: UUID | None) -> list[Held]:
+    if incident is None:
+        return store.between(*_window(begins, ends))
+    found = store.find(incident)
+    return [] if found is None else [found]
+
+
+def _window(begins: datetime | None, ends: datetime | None) -> tuple[datetime, datetime]:
+    """The two times in Vietnam's time; a day without an hour ends with its last second.
+
+    Raises:
+        click.UsageError: one is missing, or they are the wrong way round.
+    """
+    from edge.words import local_zone  # noqa: PLC0415 - quick --help
+
+    if begins is None or ends is None or ends < begins:
+        raise click.UsageError("Give --from and a later --to, or --incident.")
+    if (ends.hour, ends.minute, ends.second) == (0, 0, 0):
+        ends += timedelta(days=1, microseconds=-1)
+    return begins.replace(tzinfo=local_zone()), ends.replace(tzinfo=local_zone())
+
+
+def _store(config: Path) -> Store:
+    from edge.config import load  # noqa: PLC0415 - quick --help
+    from edge.evidence.store import Store  # noqa: PLC0415
+    from sync.clock import SystemClock  # noqa: PLC0415
+    from sync.floor import FLOOR_NAME, load_floor  # noqa: PLC0415
+
+    loaded = load(config)
+    clock = SystemClock(floor=load_floor(loaded.storage.directory / FLOOR_NAME))
+    node = f"{loaded.node.commune}/{loaded.node.name}"
+    return Store(loaded.evidence_directory, loaded.evidence, clock=clock, node=node)
+
+
+def _facts(store: Store, held: Held) -> str:
+    from sync.wire import encode  # noqa: PLC0415 - quick --help
+
+    begins, ends, quality = store.times(held.record)
+    facts: dict[str, Any] = {
+        **encode(held.record),
+        "begins": begins.isoformat(timespec="milliseconds"),
+        "ends": ends.isoformat(timespec="milliseconds"),
+        "clock": quality.value,
+        "sidecarSha256": held.sha256,
+        "paths": {role.value: str(path) for role, path in held.paths.items()},
+    }
+    return json.dumps(facts, ensure_ascii=False)
+
+
+def _us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,272 @@
+"""What can be asked for on the page, as plain functions from JSON's types to JSON's types.
+
+Knows the configuration's file, the preview and the looks of the last minutes; nothing of HTTP and of who asks.
+"""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from edge.config import Examined, NodeConfig
+from edge.errors import ConfigError, ConfigProblem, EdgeError
+from edge.events import Language
+from edge.hours import Hours, hours_problems
+from edge.hourswords import hours_text, state_text
+from edge.looks import Outcome, Replay, recent_looks, replay
+from edge.preview import PreviewReader
+from edge.reloading import ask_vision_reload
+from edge.settings import settings_of
+from edge.setup.configfile import ConfigFile, problems_of
+from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
+from edge.setup.spoken import spoken
+from edge.words import local_zone
+from models.manifest import load_manifest
+
+TRIAL_S: Final = 20.0
+"""A small node thinks about the last ten minutes for no longer than this."""
+_PICTURE_SECTIONS: Final = frozenset({*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view"})
+
+
+class Desk:
+    """What is behind the page.
+
+    Args:
+        config: The configuration with which the page was started.
+        file: Where it is.
+    """
+
+    def __init__(self, config: NodeConfig, file: Path) -> None:
+        self.config = config
+        self.file = ConfigFile(file)
+        self._runtime = config.storage.runtime_directory
+        self._preview = PreviewReader(self._runtime)
+        self._trial = threading.Lock()
+        self._saving = threading.Lock()
+
+    # What is seen
+
+    def now(self) -> dict[str, Any]:
+        """What the eye sees now; asks it to go on showing it."""
+        heard = self._preview.want()
+        shown = self._preview.look()
+        return {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
+
+    def picture(self) -> bytes | None:
+        """The last picture as a JPEG; None where nothing is left there, or only something old."""
+        return self._preview.picture() if self._preview.look().fresh else None
+
+    # What is drawn
+
+    def configuration(self) -> dict[str, Any]:
+        """What is drawn at present, what can be set, and what there is to say about it.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        read = self.file.read()
+        found = self.file.examine_text(read.text)
+        config = found.config or self.config
+        node = config.node
+        return {
+            "revision": read.revision,
+            "node": f"{node.commune}/{node.name}",
+            "place": node.place,
+            "camera": bool(config.camera.source),
+            "labels": _labels(config),
+            **drawn_of(read.raw),
+            "thresholds": _thresholds(config),
+            **_found(found),
+        }
+
+    def check(self, document: object) -> dict[str, Any]:
+        """What is wrong with a draft, and how its hours read.
+
+        Raises:
+            BadDraft: It is none.
+        """
+        found = self._examined(document)
+        return {**_found(found), "hours": _hours(document)}
+
+    def attempt(self, document: object) -> dict[str, Any]:
+        """What a draft would have made of the last minutes.
+
+        Raises:
+            BadDraft: It is none.
+        """
+        found = self._examined(document)
+        if found.config is None:
+            return {**_found(found), "trial": None}
+        config = found.config
+        looks = recent_looks(self._runtime)
+        with self._trial:  # one at a time: the processor is the eye's
+            result = replay(
+                looks,
+                config,
+                config.tracker,
+                least_score=config.detector.min_score,
+                masks=config.mask,
+                limit_s=TRIAL_S,
+            )
+        return {**_found(found), "trial": _trial(result)}
+
+    # What is kept
+
+    def save(self, revision: str, document: object) -> dict[str, Any]:
+        """Put a draft in force.
+
+        Raises:
+            BadDraft: It is none.
+            Changed: The file is another by now.
+            UnsafeEdit: The file cannot be changed without touching something else.
+            CannotSave: It cannot be written.
+            ConfigError: It cannot be read any more.
+        """
+        with self._saving:
+            before = self.file.read()
+            text = apply(before.text, read_draft(document))
+            found = self.file.save(text, revision)
+            return self._saved(found, before.raw)
+
+    def restore(self, name: str, revision: str) -> dict[str, Any]:
+        """Put a former version in force.
+
+        Raises:
+            NoVersion: There is none of this name.
+            Changed: The file is another by now.
+            CannotSave: It cannot be written.
+            ConfigError: The file cannot be read.
+        """
+        with self._saving:
+            before = self.file.read()
+            return self._saved(self.file.restore(name, revision), before.raw)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """The former versions, newest first."""
+        return [
+            {
+                "name": entry.name,
+                "replaced": entry.replaced.astimezone(local_zone()).isoformat(timespec="seconds"),
+                "drawn": self._count(entry.name),
+            }
+            for entry in self.file.versions()
+        ]
+
+    def _saved(self, found: Examined, before: Mapping[str, Any]) -> dict[str, Any]:
+        answer = {**_found(found), "saved": found.config is not None}
+        if found.config is not None:
+            after = self.file.read()
+            others = {*before, *after.raw} - _PICTURE_SECTIONS
+            answer["revision"] = after.revision
+            answer["told"] = ask_vision_reload(self._runtime)
+            answer["restart"] = any(before.get(key) != after.raw.get(key) for key in others)
+        return answer
+
+    def _count(self, name: str) -> dict[str, int]:
+        """How much is drawn in a former version."""
+        try:
+            raw = tomllib.loads(self.file.version(name))
+        except (EdgeError, ValueError):
+            return {}
+        return {section: len(entries) for section, entries in drawn_of(raw).items()}
+
+    def _examined(self, document: object) -> Examined:
+        draft = read_draft(document)
+        try:
+            return self.file.examine_text(apply(self.file.read().text, draft))
+        except ConfigError as error:
+            return problems_of(error)
+
+
+def _found(found: Examined) -> dict[str, Any]:
+    return {
+        "right": found.config is not None,
+        "problems": [_problem(problem) for problem in found.problems],
+    }
+
+
+def _problem(problem: ConfigProblem) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "warning": problem.warning,
+        "en": problem.remedy,
+        "vi": spoken(problem.remedy, Language.VI),
+    }
+
+
+def _labels(config: NodeConfig) -> list[str]:
+    spec = load_manifest().models.get(config.detector.model)
+    return sorted(set(spec.labels.values())) if spec is not None else ["person"]
+
+
+def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
+    """What the page offers as sliders and choices, with the bounds that `tuquan check` has."""
+    offered = []
+    for path in THRESHOLDS:
+        section, _, key = path.partition(".")
+        settings = getattr(config, section)
+        setting = next(entry for entry in settings_of(type(settings)) if entry.name == key)
+        offered.append(
+            {
+                "path": path,
+                "value": getattr(settings, key),
+                "default": setting.default,
+                "min": setting.minimum,
+                "max": setting.maximum,
+                "whole": setting.shape.base is int,
+                "choices": list(setting.choices),
+            }
+        )
+    return offered
+
+
+def _hours(document: object) -> list[dict[str, list[str]] | None]:
+    """How the opening hours of each zone of a draft read; None where they cannot be read."""
+    zones = document.get("zone", []) if isinstance(document, dict) else []
+    return [_reading(zone.get("opening_hours", ())) if isinstance(zone, dict) else None for zone in zones]
+
+
+def _reading(texts: object) -> dict[str, list[str]] | None:
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return None
+    if any(hours_problems(texts)):
+        return None
+    hours, now = Hours.parse(texts), datetime.now(local_zone())
+    return {
+        language.value: [state_text(hours.state(now), language), *hours_text(hours, language)]
+        for language in Language
+    }
+
+
+def _trial(result: Replay) -> dict[str, Any]:
+    ways = Counter((crossing.line, crossing.direction.value) for crossing in result.crossings)
+    return {
+        "looks": result.looks,
+        "tracks": result.tracks,
+        "covered_s": round(result.covered_s, 1),
+        "cut_short": result.cut_short,
+        "outcomes": list(_outcomes(result.outcomes)),
+        "crossings": [
+            {"line": line, "direction": way, "count": count} for (line, way), count in sorted(ways.items())
+        ],
+    }
+
+
+def _outcomes(outcomes: Iterable[Outcome]) -> Iterable[dict[str, Any]]:
+    for outcome in outcomes:
+        yield {
+            "kind": outcome.finding.kind.value,
+            "rule": outcome.finding.rule,
+            "zone": outcome.finding.zone,
+            "count": outcome.finding.count,
+            "score": round(outcome.finding.best.score, 2),
+            "at": None if outcome.local is None else outcome.local.isoformat(timespec="seconds"),
+            "ago_s": round(outcome.ago_s, 1),
+            "lasted_s": round(outcome.lasted_s, 1),
+            "over": outcome.over,
+        }

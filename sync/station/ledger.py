@@ -1,0 +1,181 @@
+"""Which pictures came from which node, and who opened what for which reason: a small SQLite file beside them.
+
+Each call opens the file and closes it again: a running station and somebody at its terminal share it. What is
+written is on the disk when the call returns. Nothing is ever taken out of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from sync.cloudevent import utc_text
+from sync.pictures import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LEDGER_FILE: Final = "ledger.db"
+_BUSY_S: Final = 5.0
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS file (n INTEGER PRIMARY KEY, node TEXT NOT NULL, incident TEXT NOT NULL,
+ role TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, received_us INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS file_incident ON file (incident);
+CREATE TABLE IF NOT EXISTS release (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL,
+ sha256 TEXT NOT NULL, output TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A file that came, whole.
+
+    Attributes:
+        node: ``commune/name``, by its token.
+        incident: Which incident it shows.
+        role: Which of its files it is.
+        bytes: Its size.
+        sha256: What the station found it to be, in hex.
+        received_us: When it was complete, microseconds since 1970 in UTC.
+    """
+
+    node: str
+    incident: UUID
+    role: Role
+    bytes: int
+    sha256: str
+    received_us: int
+
+    @property
+    def name(self) -> str:
+        """The file's name, below its node's folder."""
+        return f"{self.incident}{self.role.suffix}"
+
+    def facts(self) -> dict[str, object]:
+        """All of it in JSON's own types, the time as RFC 3339."""
+        return {
+            "node": self.node,
+            "incident": str(self.incident),
+            "kind": self.role.value,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "received": utc_text(self.received_us),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """That somebody opened a sealed original.
+
+    Attributes:
+        at_us: When, microseconds since 1970 in UTC.
+        name: The sealed file's name.
+        sha256: Of the sealed file, in hex.
+        output: Where the open one was written.
+        by: Who did it.
+        reason: Why.
+    """
+
+    at_us: int
+    name: str
+    sha256: str
+    output: str
+    by: str
+    reason: str
+
+    def facts(self) -> dict[str, object]:
+        """All of it in JSON's own types, the time as RFC 3339."""
+        return {
+            "at": utc_text(self.at_us),
+            "name": self.name,
+            "sha256": self.sha256,
+            "output": self.output,
+            "by": self.by,
+            "reason": self.reason,
+        }
+
+
+class Ledger:
+    """The file; all methods may be called from any thread and raise `sqlite3.Error` or `OSError`.
+
+    Args:
+        path: Where it is; made when something is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, arrived: Arrived) -> None:
+        """Note a file that came."""
+        values = (arrived.node, str(arrived.incident), arrived.role.value)
+        values_more = (arrived.bytes, arrived.sha256, arrived.received_us)
+        with self._open() as connection:
+            connection.execute("INSERT INTO file VALUES (NULL, ?, ?, ?, ?, ?, ?)", values + values_more)
+
+    def find(self, node: str, incident: UUID, role: Role) -> Arrived | None:
+        """What came last from a node for an incident; None where nothing did."""
+        found = self._files("node = ? AND incident = ? AND role = ?", node, str(incident), role.value)
+        return found[0] if found else None
+
+    def files(self, *, node: str = "", incident: UUID | None = None, since_us: int = 0) -> list[Arrived]:
+        """What came, newest first.
+
+        Args:
+            node: Only from this one, ``commune/name``; "" for all.
+            incident: Only of this one.
+            since_us: Only what was complete since then, microseconds since 1970 in UTC.
+        """
+        wanted = str(incident) if incident else ""
+        return self._files(
+            "(? IN ('', node)) AND (? IN ('', incident)) AND received_us >= ?", node, wanted, since_us
+        )
+
+    def release(self, release: Release) -> None:
+        """Note that somebody opens an original; before it is done."""
+        values = (release.at_us, release.name, release.sha256, release.output, release.by, release.reason)
+        with self._open() as connection:
+            connection.execute("INSERT INTO release VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
+
+    def releases(self) -> list[Release]:
+        """Who opened what, newest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT at_us, name, sha256, output, by, reason FROM release ORDER BY n DESC"
+            ).fetchall()
+        return [
+            Release(at_us=at, name=name, sha256=sha, output=out, by=by, reason=why)
+            for at, name, sha, out, by, why in rows
+        ]
+
+    def _files(self, where: str, *values: object) -> list[Arrived]:
+        if not self.path.exists():
+            return []
+        columns = "node, incident, role, bytes, sha256, received_us"
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {columns} FROM file WHERE {where} ORDER BY n DESC",  # noqa: S608 - constants
+                values,
+            ).fetchall()
+        return [
+            Arrived(
+                node=node, incident=UUID(incident), role=Role(role), bytes=size, sha256=sha, received_us=at
+            )
+            for node, incident, role, size, sha, at in rows
+        ]
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        new = not self.path.exists()
+        with contextlib.closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            if new:
+                self.path.chmod(0o640)
+            connection.executescript(_TABLES)
+            with connection:
+                yield connection
