@@ -213,6 +213,10 @@ def _mot(place: Path, gt: Path, name: str, models: Path) -> Clip:
     return _clip(name, settings, recording, frames, node({}, place / "seqinfo.ini", models=models))
 
 
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _seqinfo(file: Path) -> dict[str, str]:
     """The section [Sequence]: keys in lower case."""
     reader = configparser.ConfigParser(interpolation=None)
@@ -221,7 +225,7 @@ def _seqinfo(file: Path) -> dict[str, str]:
         about = {"imdir": "img1", **reader["Sequence"]}
         numbers = [float(about[key]) for key in ("framerate", "imwidth", "imheight")]
     except (OSError, configparser.Error, ValueError, KeyError) as error:
-        raise EvaluateError(f"{file} cannot be used ({error}). {_SEQINFO_REMEDY}") from error
+        raise EvaluateError(f"{file} cannot be used ({_one_line(error)}). {_SEQINFO_REMEDY}") from error
     if min(numbers) <= 0:
         raise EvaluateError(f"{file} cannot be used: a size or rate is not above 0. {_SEQINFO_REMEDY}")
     return about

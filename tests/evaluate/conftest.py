@@ -1,8 +1,10 @@
-"""What the tests of the evaluation share: recordings of a few frames, and an eye that sees what it is told."""
+"""What the tests of the evaluation share: recordings of a few frames, and an eye that sees as it is told."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from models.fetch import fetch
 from models.manifest import load_manifest
 from models.track import Track
 from sensors.camera import Frame
+from sensors.readings import Emit, Reading
 
 FPS = 5.0
 HEIGHT = 480
@@ -110,10 +113,10 @@ def make_clip(config):
 class Saw:
     """What the scripted eye makes of one frame."""
 
-    detections: tuple = ()
-    tracks: tuple = ()
-    findings: tuple = ()
-    readings: tuple = ()
+    detections: tuple[Detection, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    findings: tuple[object, ...] = ()
+    readings: tuple[Reading, ...] = ()
     looked: bool = True
     awake: bool = True
     forced: bool = False
@@ -124,10 +127,10 @@ class Saw:
 class ScriptedEye:
     """Stands for `edge.sight.Sight`: says of each frame what the script says; remembers the local times."""
 
-    script: list
-    local: object = None
-    emit: object = None
-    times: list = field(default_factory=list)
+    script: list[Saw]
+    local: Callable[[int], datetime | None]
+    emit: Emit
+    times: list[datetime | None] = field(default_factory=list)
 
     def prepare(self, frame):
         saw = self.script[frame.sequence]
@@ -147,25 +150,27 @@ class ScriptedEye:
 
 @pytest.fixture
 def eye():
-    """Makes the opener of an eye with a script; ``opened`` holds the eyes that were opened."""
+    return EyeOpener
 
-    def make(script):
-        def opener(config, detector, *, emit, local):
-            made = ScriptedEye(script, local=local, emit=emit)
-            opener.opened.append(made)
-            return made
 
-        opener.opened = []
-        return opener
+class EyeOpener:
+    """Opens eyes with a script; ``opened`` holds those that were opened."""
 
-    return make
+    def __init__(self, script):
+        self.script = script
+        self.opened: list[ScriptedEye] = []
+
+    def __call__(self, config, detector, *, emit, local):
+        self.opened.append(ScriptedEye(self.script, local=local, emit=emit))
+        return self.opened[-1]
 
 
 def write_video(path: Path, count=20, fps=10, size=(96, 64)):
     """A small real video whose pictures grow lighter."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
         for number in range(count):
             image = np.full((size[1], size[0], 3), number * 10, dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

@@ -6,10 +6,10 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from conftest import write_video
 
 from edge.cli import main, tuquan
 from edge.evaluate.page import BEGIN, END
+from tests.evaluate.conftest import write_video
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from conftest import write_video
 from PIL import Image
 
 from edge.errors import ConfigError
 from edge.evaluate.clip import TruthEvent
 from edge.evaluate.errors import EvaluateError
 from edge.evaluate.folder import clips
+from tests.evaluate.conftest import write_video
 
 LINE = '{"frame": %d, "detections": [{"label": "person", "id": 1, "box": [0.1, 0.1, 0.9, 0.5]}]}\n'
 
@@ -98,7 +98,7 @@ def test_the_cache_is_where_fetched_videos_are(own, tmp_path, monkeypatch):
 
 
 def test_mot_and_coco_sets_are_known_by_their_layout(tmp_path):
-    """One folder with a sequence of MOT Challenge and stills of COCO: both are found, by the folder's name."""
+    """One folder with a sequence of MOT Challenge and stills of COCO: both are found, and named by folder."""
     mot = tmp_path / "set" / "MOT-01"
     write_pictures(mot / "img1", 4)
     (mot / "gt").mkdir()

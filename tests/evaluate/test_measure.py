@@ -6,7 +6,6 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from conftest import Saw, at_ns, hit, person, track
 
 from edge.evaluate.clip import Thing, TruthEvent
 from edge.evaluate.match import pairs
@@ -17,6 +16,7 @@ from edge.incidents import Phase
 from models.detection import Box
 from models.scripted import ScriptedDetector
 from sensors.readings import Reading, Source, State
+from tests.evaluate.conftest import Saw, at_ns, hit, person, track
 
 
 def finding(at_s, *, zone="", phase=Phase.RAISED, kind="intrusion"):

@@ -7,7 +7,6 @@ import json
 from datetime import date
 
 import pytest
-from conftest import Saw, hit, person, track
 from rich.console import Console
 
 from edge.evaluate.aims import pedestrian_aims, stress_aims
@@ -18,13 +17,14 @@ from edge.evaluate.page import BEGIN, END, made_with, write
 from edge.evaluate.report import ALL, as_json, as_markdown, as_tables, by_condition, sheets
 from edge.evaluate.run import Raised, Record, watch
 from models.scripted import ScriptedDetector
+from tests.evaluate.conftest import Saw, hit, person, track
 
 
 @pytest.fixture
 def measured(make_clip, eye):
     """Two recordings: somebody who walks by day, and a night of rain in which nobody does."""
 
-    def make(found=True, false=()):
+    def make(*, found=True, false=()):
         script = [
             Saw(detections=(hit(0.1),), tracks=(track(1, 0.1, n / 5),) if found else ()) for n in range(20)
         ]

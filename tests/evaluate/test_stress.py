@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
-from conftest import write_video
 from PIL import Image
 
 from edge.evaluate.errors import EvaluateError
@@ -12,6 +13,7 @@ from edge.evaluate.stress import light, walks, weather
 from edge.evaluate.stress.clips import CONDITIONS, make_clip, named, stress_set
 from edge.evaluate.stress.people import STEPS, Walker, cut_out
 from edge.evaluate.stress.scenes import HEIGHT, SCENES, WIDTH
+from tests.evaluate.conftest import write_video
 
 SOMEBODY = Walker(pictures=(Image.new("RGBA", (40, 100), (255, 0, 255, 255)),), heading=1)
 """A walker that is a plain bright block, so that a test can find it in a picture."""
@@ -42,7 +44,7 @@ def test_scenes_are_something_to_look_at(name):
     scene = SCENES[name](1)
     grey = scene.mean(axis=2)
     assert grey.std() > 25
-    assert np.abs(np.diff(grey, axis=1)).mean() > 3
+    assert (np.abs(np.diff(grey, axis=1)) > 15).mean() > 0.01
 
 
 def test_people_are_where_the_truth_says(config):
@@ -100,7 +102,7 @@ def brightness(name, config, seconds=14):
 
 @pytest.mark.parametrize("name", ["light-steps", "ir-switch", "exposure-steps", "lightning"])
 def test_light_jumps_within_one_frame(name, config):
-    """What these conditions are for: a picture that changes by a tenth and more at once, more than one time."""
+    """What these conditions are for: a picture that changes by a tenth and more at once, more than once."""
     mean = brightness(name, config)
     jumps = np.abs(np.diff(mean)) / mean[:-1]
     assert np.count_nonzero(jumps > 0.1) >= 2
@@ -195,4 +197,4 @@ def test_walkers_are_cut_out_whole_and_walk(walkers):
         assert width < 0.8 * max(heights)
         assert 0.2 < np.mean([shape.mean() for shape in shapes]) < 0.9
         legs = [shape[-30:] for shape in shapes]
-        assert any((one ^ other).mean() > 0.02 for one, other in zip(legs, legs[1:], strict=False))
+        assert any((one ^ other).mean() > 0.02 for one, other in itertools.pairwise(legs))

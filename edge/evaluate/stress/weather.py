@@ -150,8 +150,7 @@ class Leaves:
             pen.ellipse(box, fill=(red, green, blue, 255))
         drawn = np.asarray(layer, dtype=np.float32)
         alpha = drawn[..., 3:] / 255
-        covered: Scene = picture * (1 - alpha) + drawn[..., :3] * alpha
-        return covered
+        return np.asarray(picture * (1 - alpha) + drawn[..., :3] * alpha, dtype=np.float32)
 
 
 class Shake:
