@@ -21,7 +21,7 @@ from edge.events import Fault, NodeState, NodeStatus, Status
 from edge.faults import SECOND_NS, UNPROVED, LinkWatch, storage_problem, unproved
 from edge.incidents import Change, Incidents, Phase
 from edge.openfile import OpenFile
-from edge.orders import Orders
+from edge.orders import Orders, nothing_kept
 from edge.parts import Backup, NoBackup, Nowhere, Parts, Sensor, Way
 from edge.progress import Progress
 from edge.snapshot import VisionReport
@@ -75,7 +75,14 @@ class Agent:
         self._account = Account(parts, clock_ns)
         tell, directory = parts.teller.clock_set, parts.storage_directory
         self._time = Timekeeper(parts.clock, tell, directory, started_ns=now)
-        self._orders = Orders(parts, self._incidents, self._progress, self._put, clock_ns=clock_ns)
+        self._orders = Orders(
+            parts,
+            self._incidents,
+            self._progress,
+            self._put,
+            clock_ns=clock_ns,
+            evidence=parts.evidence or nothing_kept,
+        )
         self.commands = Commands(parts, self._orders, put=self._put, say=self._say, clock_ns=clock_ns)
         self._next_second_ns = now
         self._next_retry_ns = now + RETRY_S * SECOND_NS

@@ -30,7 +30,7 @@ from sensors.smoke import SmokeDetectorSettings, SmokeSensorSettings
 from sensors.tamper import TamperLoopSettings
 from sensors.view import MaskSettings, MotionSettings, SceneSettings
 from sync.outbox import OutboxSettings
-from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings
+from sync.settings import BrokerSettings, SecondPathSettings, UplinkSettings, UploadSettings
 
 _log = logging.getLogger(__name__)
 
@@ -319,6 +319,9 @@ class NodeConfig:
     intake: SecondPathSettings = field(
         default_factory=SecondPathSettings,
         metadata={"help": "The second path: presses go to the station by HTTPS when no broker takes them."},
+    )
+    upload: UploadSettings = field(
+        default_factory=UploadSettings, metadata={"help": "How pictures travel to the station's intake."}
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Where alerts go: MQTT 5 brokers, the preferred one first."}

@@ -72,7 +72,7 @@ def refused(reason: Reason, text: str = "") -> Verdict:
 
 
 def nothing_kept(_command: Command) -> Verdict:
-    """The answer of a node that keeps no pictures: there is nothing that it could send."""
+    """The answer of a node that keeps no pictures: there is nothing that it could send or delete."""
     return refused(Reason.NOTHING_KEPT, "This node keeps no pictures.")
 
 
@@ -173,7 +173,7 @@ class Orders:
                 return self._silence()
             case CommandName.FALSE_ALARM:
                 return self._false_alarm(command)
-            case CommandName.EVIDENCE_REQUEST:
+            case CommandName.EVIDENCE_REQUEST | CommandName.EVIDENCE_DELETE:
                 return self._evidence(command)
             case CommandName.RELOAD:
                 return self._reload()

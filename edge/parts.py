@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edge.events import Fault
 from edge.sd_notify import Watchdog
@@ -21,6 +21,10 @@ from sync.outbox import Outbox
 from sync.reports import Report
 from sync.settings import UplinkSettings
 from sync.wake import WakeListener
+
+if TYPE_CHECKING:
+    from edge.orders import Verdict
+    from sync.command import Command
 
 Inbox = queue.SimpleQueue[Reading | Report]
 
@@ -119,6 +123,7 @@ class Parts:
         runtime_directory: Where the snapshot goes (memory, not the SD card).
         storage_directory: Where the outbox is.
         config_file: Where the configuration came from.
+        evidence: Who answers commands about pictures; None where there are none.
     """
 
     inbox: Inbox
@@ -139,3 +144,4 @@ class Parts:
     runtime_directory: Path
     storage_directory: Path
     config_file: Path
+    evidence: Callable[[Command], Verdict] | None = None

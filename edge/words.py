@@ -71,6 +71,7 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         CommandName.SILENCE: ("Tắt còi", "Silence the siren"),
         CommandName.FALSE_ALARM: ("Báo động nhầm", "False alarm"),
         CommandName.EVIDENCE_REQUEST: ("Yêu cầu hình ảnh", "Evidence request"),
+        CommandName.EVIDENCE_DELETE: ("Xóa hình ảnh", "Delete pictures"),
         CommandName.RELOAD: ("Nạp lại cấu hình", "Reload the configuration"),
     },
     Outcome: {
@@ -93,6 +94,11 @@ WORDS: Final[dict[type[StrEnum], dict[str, Phrase]]] = {
         Reason.NOT_FOUND: ("Không tìm thấy báo động này", "There is no such incident"),
         Reason.STILL_ACTIVE: ("Sự việc vẫn đang diễn ra", "It is still going on"),
         Reason.NOTHING_KEPT: ("Thiết bị không lưu hình ảnh", "The node keeps no pictures"),
+        Reason.GONE: ("Hình ảnh đã bị xóa", "The pictures are gone"),
+        Reason.NO_UPLOAD: (
+            "Thiết bị chưa được cài đặt để gửi hình ảnh",
+            "The node is not set up to send pictures",
+        ),
         Reason.CONFIGURATION: ("Cấu hình mới có lỗi", "The new configuration is wrong"),
         Reason.BUSY: ("Đang có báo động chưa xong", "An alarm is being dealt with"),
         Reason.SILENT: ("Còi đang không kêu", "The siren was silent"),

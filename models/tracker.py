@@ -243,14 +243,16 @@ def _family(label: str) -> str | int:
 
 def _same(box: Box, other: Box) -> bool:
     """Whether a box is another one once more, or a part of it (a torso within a person)."""
+    if box.x0 >= other.x1 or other.x0 >= box.x1 or box.y0 >= other.y1 or other.y0 >= box.y1:
+        return False  # nearly all pairs, and this is the tracker's busiest line
     return box.iou(other) > _SAME_IOU or box.inside(other) > _PART_OF or other.inside(box) > _HOLDS
 
 
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
-    """The strongest detections, without those that say the same under another label."""
+    """The strongest detections, whole ones first, without those that say the same once more."""
     kept: list[Detection] = []
     boxes = (one for one in detections if one.box.area > 0)
-    for found in sorted(boxes, key=lambda one: -one.score)[:MOST_DETECTIONS]:
+    for found in sorted(boxes, key=lambda one: (one.cut, -one.score))[:MOST_DETECTIONS]:
         family = _family(found.label)
         if not any(_family(one.label) == family and _same(found.box, one.box) for one in kept):
             kept.append(found)

@@ -7,6 +7,7 @@ looks at the pictures is ever held up.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -25,6 +26,12 @@ NICE: Final = 15
 """Behind the detector, which stands behind a press."""
 _WAITING: Final = 4
 _RETRY_NS: Final = 10_000_000_000
+
+
+def stand_back() -> None:
+    """Let the calling thread give way to the others of its process; a sandbox may forbid that: then not."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux: of this thread alone
 
 
 @dataclass(slots=True)
@@ -207,7 +214,7 @@ class Ring:
             raise FilmError(f"The thread that films {self._name} does not end: the encoder hangs.")
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux: of this thread alone
+        stand_back()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)

@@ -43,6 +43,7 @@ class CommandName(StrEnum):
     SILENCE = "silence"
     FALSE_ALARM = "false-alarm"
     EVIDENCE_REQUEST = "evidence-request"
+    EVIDENCE_DELETE = "evidence-delete"
     RELOAD = "reload"
 
 
@@ -72,6 +73,8 @@ class Reason(StrEnum):
     NOT_FOUND = "not-found"
     STILL_ACTIVE = "still-active"
     NOTHING_KEPT = "nothing-kept"
+    GONE = "gone"
+    NO_UPLOAD = "no-upload"
     CONFIGURATION = "configuration"
     BUSY = "busy"
     SILENT = "silent"
@@ -89,13 +92,22 @@ class Arguments:
     incident: UUID | None = field(
         default=None, metadata=word("false-alarm, evidence-request: which incident.")
     )
+    original: bool = field(
+        default=False, metadata=word("evidence-request: the sealed original instead of the covered clip.")
+    )
+    begins: str = field(
+        default="", metadata=word("evidence-delete: what was seen from then on, RFC 3339…", name="from")
+    )
+    ends: str = field(default="", metadata=word("evidence-delete: … until then, RFC 3339.", name="to"))
+    reason: str = field(default="", metadata=word("evidence-delete: why; kept with the note of it."))
 
 
 TAKES: Final[dict[CommandName, frozenset[str]]] = {
     CommandName.TEST: frozenset({"kind", "lamps", "siren"}),
     CommandName.SILENCE: frozenset(),
     CommandName.FALSE_ALARM: frozenset({"incident"}),
-    CommandName.EVIDENCE_REQUEST: frozenset({"incident"}),
+    CommandName.EVIDENCE_REQUEST: frozenset({"incident", "original"}),
+    CommandName.EVIDENCE_DELETE: frozenset({"from", "to", "reason"}),
     CommandName.RELOAD: frozenset(),
 }
 """Which arguments each command takes."""

@@ -274,6 +274,21 @@ class SecondPathSettings:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSettings:
+    """How pictures travel to the station."""
+
+    max_kb_s: int = field(
+        default=64,
+        metadata={
+            "help": "Pictures take this much of the line at most, so that alerts find it free.",
+            "unit": "KB/s",
+            "min": 4,
+            "max": 100_000,
+        },
+    )
+
+
 def _parts(url: str) -> tuple[str, str, bool]:
     """Scheme and host of an address, and whether there is nothing odd about it; empty for what is none."""
     try:

@@ -20,7 +20,7 @@ import os
 import random
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sync.pictures import Meta
-    from sync.settings import SecondPathSettings
+    from sync.settings import SecondPathSettings, UploadSettings
 
 log = logging.getLogger(__name__)
 
@@ -55,21 +55,6 @@ _HERE: Final = (200, 204)
 _ABOUT_THE_FILE: Final = frozenset({400, 413, 415, 422})
 _CONFLICT: Final = 409
 _GONE: Final = frozenset({404, 410})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadSettings:
-    """How pictures travel to the station."""
-
-    max_kb_s: int = field(
-        default=64,
-        metadata={
-            "help": "Pictures take this much of the line at most, so that alerts find it free.",
-            "unit": "KB/s",
-            "min": 4,
-            "max": 100_000,
-        },
-    )
 
 
 @dataclass(frozen=True, slots=True)

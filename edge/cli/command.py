@@ -38,7 +38,8 @@ class _WrongCommand(EdgeError, ValueError):
     multiple=True,
     metavar="KEY=VALUE",
     help="An argument, may be given again: test takes kind, lamps=true and siren=true; false-alarm and "
-    "evidence-request take incident.",
+    "evidence-request take incident, the latter also original=true; evidence-delete takes from, to and "
+    "reason.",
 )
 @click.option("--by", default="", help="Who sends it, for the audit; your name here if not given.")
 @click.option(

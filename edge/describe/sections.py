@@ -34,6 +34,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "evidence": "Hình ảnh của sự việc: lưu những gì, trong bao lâu, ai mở được bản gốc.",
     "uplink": "Cách gửi báo động về phường.",
     "intake": "Đường dự phòng: gửi báo động khẩn cấp qua HTTPS khi không máy chủ nào nhận.",
+    "upload": "Cách gửi hình ảnh về trạm.",
     "broker": "Máy chủ MQTT nhận báo động; máy chủ ưu tiên đứng trước.",
 }
 """One line for each section, for those who read Vietnamese only."""

@@ -12,7 +12,6 @@ There is one clip for an incident, however long that lasts: from `pre_roll_s` be
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -53,7 +52,7 @@ from models.track import Track
 from sensors.camera import Frame
 from sensors.errors import FilmError
 from sensors.film import Footage
-from sensors.ring import NICE, Ring, Strip
+from sensors.ring import Ring, Strip, stand_back
 from sync.clock import Clock
 from sync.cloudevent import utc_text
 from sync.errors import SyncError
@@ -185,11 +184,14 @@ class Recorder:
             self._ring.add(frame)
 
     def on_look(self, at_ns: int, detections: Sequence[Detection], tracks: Sequence[Track]) -> None:
-        """Take in who was where in a frame: every detection, down to the faintest: all have to be covered.
+        """Take in who was where in a frame.
+
+        Everybody has to be covered, not only whoever a rule would act on: hand over every detection down to
+        `edge.evidence.cover.LEAST_SCORE`.
 
         Args:
             at_ns: The frame's `captured_ns`.
-            detections: What was found, in coordinates of the whole frame.
+            detections: What was found, in coordinates of the whole frame; a look at a part of it will do.
             tracks: All live tracks.
         """
         self._looks.append(look_at(at_ns, detections, tracks))
@@ -240,7 +242,7 @@ class Recorder:
             if code in now
         )
 
-    def close(self, timeout_s: float = 20.0) -> None:
+    def close(self, timeout_s: float = 8.0) -> None:
         """Cut what is open, write it, and end the threads.
 
         Raises:
@@ -297,7 +299,7 @@ class Recorder:
     # -- the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux: of this thread alone
+        stand_back()
         problem = seal_problem(self._settings.recipients) if self._settings.recipients else ""
         self._say(SEAL, problem)
         while (work := self._next()) is not None:

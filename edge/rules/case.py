@@ -154,12 +154,12 @@ class Case:
         if self.rule.kind is RuleKind.CROWD:
             if self._crowd is None or not entries or not gathered(self._crowd, lasting_ns, from_ns):
                 return None
-            return _Seen(tuple(entries), self._crowd.enough_ns - self._crowd.since_ns)
+            return _Seen(tuple(entries), self._crowd.enough_ns - max(self._crowd.since_ns, from_ns))
         if self.rule.kind is RuleKind.OBSTRUCTION:
             found = standing(entries, lasting_ns, from_ns)
-            return _Seen(found, max(entry.stood_ns() for entry in found)) if found else None
+            return _Seen(found, max(entry.stood_ns(from_ns) for entry in found)) if found else None
         found = lingering(entries, lasting_ns, from_ns)
-        return _Seen(found, max(entry.stayed_ns() for entry in found)) if found else None
+        return _Seen(found, max(entry.stayed_ns(from_ns) for entry in found)) if found else None
 
     # What becomes of it
 

@@ -35,7 +35,8 @@ class Finding:
         best: The surest track of those that fulfil the rule; at the end, as it was last seen.
         tracks: All that fulfil it now, `best` among them; none at the end.
         count: How many fulfil it now; at the end, how many there were at most.
-        dwell_s: For how long the longest of them has fulfilled it, in seconds.
+        dwell_s: For how long the longest of them has been there, or the crowd, while the rule is in force, in
+            seconds; at the end, for how long it went on.
         at_ns: When, in nanoseconds of the monotonic clock.
         upload: Whether the rule asks for its video to be sent at once.
         ending: Why it is over.

@@ -170,7 +170,7 @@ def test_the_market_opens_while_somebody_is_inside():
     raised, *_, ended, again = stage.found
     assert (raised.phase, ended.phase, again.phase) == (Phase.RAISED, Phase.ENDED, Phase.RAISED)
     assert (ended.at_ns, ended.ending) == (int(5 * HOUR * S), Ending.HOURS)
-    assert again.at_ns == int(19 * HOUR * S)
+    assert (again.at_ns, again.dwell_s) == (int(19 * HOUR * S), 0)
 
 
 def test_time_before_closing_is_not_counted():

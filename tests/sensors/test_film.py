@@ -218,6 +218,20 @@ def test_an_encoder_that_opens_and_fails_gives_way_to_the_next(monkeypatch):
     assert times(film.cut(0, START_NS + 10**10)) == [0.1]
 
 
+def test_a_sandbox_that_forbids_priorities_forbids_no_film(monkeypatch):
+    """The vision process may not change priorities under every unit; its film does not depend on it."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("sensors.ring.os.setpriority", refuse)
+    ring = Ring(strip(), name="gate")
+    ring.add(frame(0))
+    ring.start()
+    ring.stop()
+    assert times(ring.cut(0, START_NS + 10**10)) == [0.0]
+
+
 @pytest.fixture
 def ring():
     """A ring whose thread runs; it is ended at the end."""

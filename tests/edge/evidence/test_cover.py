@@ -66,7 +66,7 @@ def test_a_look_that_misses_somebody_leaves_no_hole():
 
 def test_whoever_has_no_track_is_another_one():
     """A faint detection that no track was made of is covered from head to foot."""
-    faint = Detection(label="person", score=0.06, box=OTHER.box(0))
+    faint = Detection(label="person", score=0.21, box=OTHER.box(0))
     found = cover([look_at(ns(0), [SUBJECT.detection(0), faint], [SUBJECT.tracked(0)])])
     assert is_covered(found, 0, OTHER.box(0))
     assert not is_covered(found, 0, SUBJECT.box(0))

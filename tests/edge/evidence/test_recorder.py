@@ -453,7 +453,7 @@ def test_a_faint_detection_is_covered_in_the_clip(make_gate, make_store):
         at_s = number / RATE
         gate.now_ns = ns(at_s)
         gate.recorder.on_frame(frame(at_s, SUBJECT, OTHER))
-        faint = Detection(label="person", score=0.06, box=OTHER.box(at_s))
+        faint = Detection(label="person", score=0.21, box=OTHER.box(at_s))
         gate.recorder.on_look(ns(at_s), [SUBJECT.detection(at_s), faint], [SUBJECT.tracked(at_s)])
         wait_for(lambda: not gate.recorder._ring._waiting)
     gate.recorder.on_finding(finding(SUBJECT.tracked(3.9), 3.9), MESSAGE, frame(3.9, SUBJECT, OTHER))

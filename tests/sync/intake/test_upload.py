@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from typing import Any
 
 import pytest
 from uuid6 import uuid7
@@ -20,9 +21,9 @@ from uuid6 import uuid7
 from sync.dial import Stopping
 from sync.errors import UploadCut, UploadRefused
 from sync.pictures import Meta, Role
-from sync.settings import SecondPathSettings
+from sync.settings import SecondPathSettings, UploadSettings
 from sync.station.tokens import Tokens
-from sync.upload import Upload, UploadSettings
+from sync.upload import Upload
 
 NODE = "ben-nghe/gate"
 STATION = """
@@ -46,8 +47,8 @@ import sys
 from pathlib import Path
 from uuid import UUID
 from sync.pictures import Meta, Role
-from sync.settings import SecondPathSettings
-from sync.upload import Upload, UploadSettings
+from sync.settings import SecondPathSettings, UploadSettings
+from sync.upload import Upload
 url, token, path, incident, sha256, rate = sys.argv[1:]
 line = SecondPathSettings(url=url, token_file=Path(token), timeout_s=3.0)
 upload = Upload(line, UploadSettings(max_kb_s=int(rate)))
@@ -65,7 +66,7 @@ class Far:
         (folder / "token").write_text(Tokens(folder / "tokens").issue(NODE))
         (folder / "token").chmod(0o600)
         self.url = f"http://127.0.0.1:{self.port}/v1/messages"
-        self.process = None
+        self.process: Any = None
 
     def start(self):
         command = [sys.executable, "-c", STATION, str(self.folder), str(self.port)]
@@ -281,7 +282,7 @@ def test_what_cannot_work_now_says_why_in_one_sentence(far, tmp_path, impostor):
 def test_only_a_digest_of_this_file_counts_as_arrived(far, tmp_path, impostor):
     """Without a digest the station is asked on; one that vouches for another file is not believed."""
     path, meta = clip(tmp_path, 10)
-    seen = []
+    seen: list[tuple[str, ...]] = []
 
     def script(end, sock):
         for digest in ((), (f"Repr-Digest: {other.digest}",)):
