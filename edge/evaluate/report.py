@@ -98,6 +98,7 @@ def _people(tallies: dict[str, Tally]) -> Sheet:
             "tracks a person",
             "switches",
             "shared tracks",
+            "stray",
         ),
         rows=tuple(
             (word, *_found(tally), *_followed(tally)) for word, tally in tallies.items() if tally.people
@@ -111,10 +112,10 @@ def _found(tally: Tally) -> Iterator[str]:
         yield f"{_share(found_share(people))} of {len(people)}" if people else _NOTHING
 
 
-def _followed(tally: Tally) -> tuple[str, str, str]:
-    found = [person for person in tally.people if person.tracks]
-    mean = ratio(sum(person.tracks for person in found), len(found))
-    return _number(mean, 2), str(sum(person.switches for person in tally.people)), str(tally.shared)
+def _followed(tally: Tally) -> tuple[str, str, str, str]:
+    mean = ratio(sum(person.tracks for person in tally.people), len(tally.people))
+    switches = sum(person.switches for person in tally.people)
+    return _number(mean, 2), str(switches), str(tally.shared), str(tally.stray)
 
 
 def _boxes(tallies: dict[str, Tally]) -> Sheet:

@@ -7,7 +7,6 @@ is said of a condition is computed from the sum over its recordings.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,7 +36,7 @@ class Person:
     Attributes:
         size: The number of its size, by the median of its heights.
         found_after_s: When a confirmed track lay on it for the first time, after it came; None: never.
-        tracks: How many confirmed tracks were on it for a while.
+        tracks: How many confirmed tracks followed it more often than anybody else.
         switches: How often another track took over.
         followed: In which share of the looks that covered it a confirmed track lay on it.
     """
@@ -91,8 +90,9 @@ class Tally:
         moved: Those of them that the gate asked for because something moved.
         boxes: Detections, for each size.
         people: Everybody who stayed.
-        tracks: Confirmed tracks that were on somebody for a while.
-        shared: Those of them that were on more than one person: two people taken for one.
+        tracks: Confirmed tracks.
+        shared: Those of them that were on more than one person for a while: two people taken for one.
+        stray: Those of them that were mostly on nobody.
         judged_s: Seconds of the recordings whose events were written down.
         waits_s: For each true event that was alerted, how long that took.
         missed: True events without an alert.
@@ -108,6 +108,7 @@ class Tally:
     people: list[Person] = field(default_factory=list)
     tracks: int = 0
     shared: int = 0
+    stray: int = 0
     judged_s: float = 0.0
     waits_s: list[float] = field(default_factory=list)
     missed: int = 0
@@ -132,6 +133,7 @@ class Tally:
         self.people += other.people
         self.tracks += other.tracks
         self.shared += other.shared
+        self.stray += other.stray
         self.judged_s += other.judged_s
         self.waits_s += other.waits_s
         self.missed += other.missed
@@ -172,7 +174,7 @@ class Tally:
                 if self.of_size(number)
             }
             | {"all": people_figures(self.people)},
-            "tracks": {"on_somebody": self.tracks, "shared": self.shared},
+            "tracks": {"all": self.tracks, "shared": self.shared, "stray": self.stray},
             "alerts": self._alerts(),
         }
 
@@ -194,12 +196,11 @@ class Tally:
 def people_figures(people: Sequence[Person]) -> dict[str, Any]:
     """The figures of some people."""
     waits = [person.found_after_s for person in people if person.found_after_s is not None]
-    found = [person for person in people if person.found_after_s is not None]
     return {
         "people": len(people),
         "found": rounded(found_share(people)),
         "time_to_find_median_s": rounded(percentile(waits, 0.5), 2),
-        "tracks_a_person": rounded(statistics.fmean(person.tracks for person in found) if found else None, 2),
+        "tracks_a_person": rounded(ratio(sum(person.tracks for person in people), len(people)), 2),
         "switches": sum(person.switches for person in people),
         "mostly_tracked": rounded(ratio(sum(person.followed >= MOSTLY for person in people), len(people))),
     }

@@ -160,7 +160,7 @@ class EyeOpener:
         self.script = script
         self.opened: list[ScriptedEye] = []
 
-    def __call__(self, config, detector, *, emit, local):
+    def __call__(self, config, detector, *, emit, local):  # noqa: ARG002 - an eye's opener
         self.opened.append(ScriptedEye(self.script, local=local, emit=emit))
         return self.opened[-1]
 

@@ -88,16 +88,26 @@ def test_who_stays_is_found_once_and_followed(counted):
 
 
 def test_tracks_that_change_hands_are_counted_against_the_node(counted):
-    """One person with two tracks is two tracks and one switch; a track on two people is shared."""
+    """A person with two tracks, and a track that goes on to somebody else: one switch each, one shared."""
     things = [[person(0.1), person(0.6, 2)] for _ in range(20)]
     script = [
         Saw(tracks=(track(1 if n < 10 else 2, 0.1, n / 5), track(3 if n < 10 else 1, 0.6, n / 5)))
         for n in range(20)
     ]
     tally = counted(things, script)
-    assert [(who.tracks, who.switches) for who in tally.people] == [(2, 1), (2, 1)]
-    assert (tally.tracks, tally.shared) == (3, 1)
-    assert tally.figures()["people"]["all"]["tracks_a_person"] == 2.0
+    assert [(who.tracks, who.switches) for who in tally.people] == [(2, 1), (1, 1)]
+    assert (tally.tracks, tally.shared, tally.stray) == (3, 1, 0)
+    assert tally.figures()["people"]["all"]["tracks_a_person"] == 1.5
+
+
+def test_a_track_on_nobody_is_stray(counted):
+    """A bush that is followed as a person for a while: told, unless it stands where nobody can say."""
+    things = [[person(0.1), person(0.8, 9, ignored=True)] for _ in range(20)]
+    script = [
+        Saw(tracks=(track(1, 0.1, n / 5), track(2, 0.5, n / 5), track(3, 0.8, n / 5))) for n in range(20)
+    ]
+    tally = counted(things, script)
+    assert (tally.tracks, tally.stray, len(tally.people)) == (2, 1, 1)
 
 
 def test_a_track_that_was_not_seen_in_this_frame_follows_nobody(counted):
