@@ -83,7 +83,7 @@ def _pipeline(
     stop = threading.Event()
     counted = _Counted(detector, looks + WARM, stop)
     watchdog = Watchdog.from_environment(Notifier())
-    Vision(config, outbox, teller, watchdog, opener=lambda: counted).run(stop)
+    Vision(config, outbox, teller, watchdog, clock=SystemClock(), opener=lambda: counted).run(stop)
     return _rate(counted.ended_ns)
 
 

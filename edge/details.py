@@ -99,7 +99,9 @@ class SightingDetails:
     dwell_s: float = field(default=0.0, metadata=word("For how many seconds it has been so.", ge=0))
     track: int | None = field(
         default=None,
-        metadata=word("The surest one's number, the same while the camera follows it; begins anew with it."),
+        metadata=word(
+            "The surest one's number, the same while the camera follows it; begins anew with it.", ge=1
+        ),
     )
     hours: bool = field(
         default=False, metadata=word("Whether it is one because the zone is closed by its opening hours.")
