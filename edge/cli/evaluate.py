@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,10 @@ from models.settings import DetectorSettings
 if TYPE_CHECKING:
     from edge.evaluate.aims import Aim
     from edge.evaluate.clip import Clip
+    from edge.evaluate.report import Measured, Part
     from edge.evaluate.run import Record
     from edge.evaluate.stress.people import Walker
     from edge.evaluate.tally import Tally
-
-    Measured = list[tuple[Record, Tally]]
 
 _SECONDS = 60.0
 _TABLE_WIDTH = 116
@@ -43,6 +42,11 @@ _TABLE_WIDTH = 116
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder that holds the model files; that of the node if not given.",
 )
+@click.option(
+    "--baseline",
+    is_flag=True,
+    help="Also without motion gate and windows: the model looks at each whole picture with people in it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option(
     "--write",
@@ -60,6 +64,7 @@ def command(
     write: Path | None,
     *,
     stress: bool,
+    baseline: bool,
     as_json: bool,
 ) -> None:
     """Let the node look at the labelled recordings in DIRECTORY, and say how well it did.
@@ -69,25 +74,41 @@ def command(
     """
     if directory is None and not stress:
         raise click.UsageError("Name a DIRECTORY with labelled recordings, or give --stress.")
-    from edge.evaluate import aims, report  # noqa: PLC0415 - numpy, av and the model only when asked for
+    from edge.evaluate.aims import pedestrian_aims, stress_aims  # noqa: PLC0415 - numpy, av, the model only now
 
     folder = models or DetectorSettings().directory
-    parts: list[tuple[str, Measured, list[Aim]]] = []
+    parts: list[Part] = []
     if stress:
-        measured = _measure(_stressed(folder, seed, seconds, only))
         title = f"Stress set, seed {seed}, {seconds:g} s each"
-        parts.append((title, measured, list(aims.stress_aims(measured))))
+        parts += _parts(title, lambda: _stressed(folder, seed, seconds, only), stress_aims, baseline=baseline)
     if directory is not None:
-        measured = _measure(_labelled(directory, folder))
-        parts.append((f"Recordings in {directory}", measured, list(aims.pedestrian_aims(measured))))
+        title = f"Recordings in {directory}"
+        parts += _parts(title, lambda: _labelled(directory, folder), pedestrian_aims, baseline=baseline)
     if as_json:
-        whole = {title: report.as_json(report.by_condition(seen), said) for title, seen, said in parts}
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({part.title: part.plain() for part in parts}, indent=2, ensure_ascii=False))
     else:
         _print(parts)
     if write is not None:
         _write(write, parts)
-    ctx.exit(EXIT_FAILED if stress and any(aim.met is not True for aim in parts[0][2]) else 0)
+    ctx.exit(EXIT_FAILED if stress and any(aim.met is not True for aim in parts[0].aims) else 0)
+
+
+def _parts(
+    title: str,
+    clips: Callable[[], Iterable[Clip]],
+    aims: Callable[[Measured], Iterable[Aim]],
+    *,
+    baseline: bool,
+) -> Iterator[Part]:
+    """The figures of some recordings; with a baseline, those without motion gate and windows too."""
+    from edge.evaluate.node import always_looking  # noqa: PLC0415
+    from edge.evaluate.report import Part  # noqa: PLC0415
+
+    measured = _measure(clips())
+    yield Part(title=title, measured=measured, aims=tuple(aims(measured)))
+    if baseline:
+        peopled = (always_looking(clip) for clip in clips() if any(clip.truth.frames.values()))
+        yield Part(title=f"{title}: the model looks at every whole picture", measured=_measure(peopled))
 
 
 def _labelled(directory: Path, models: Path) -> Iterator[Clip]:
@@ -126,7 +147,7 @@ def _measure(clips: Iterable[Clip]) -> Measured:
     from edge.sight import Sight  # noqa: PLC0415
     from models.detector import Detector, open_detector  # noqa: PLC0415
 
-    measured: Measured = []
+    measured: list[tuple[Record, Tally]] = []
     detectors: dict[DetectorSettings, Detector] = {}
     for clip in clips:
         settings = clip.config.detector
@@ -145,27 +166,21 @@ def _line(record: Record, tally: Tally) -> str:
     return f"{said}, {len(record.raised)} alerts, {len(tally.false)} of them false"
 
 
-def _print(parts: Sequence[tuple[str, Measured, list[Aim]]]) -> None:
+def _print(parts: Sequence[Part]) -> None:
     from rich.console import Console  # noqa: PLC0415
-
-    from edge.evaluate import report  # noqa: PLC0415
 
     console = Console()
     console.width = max(console.width, _TABLE_WIDTH)  # a table cut in columns says nothing
-    for title, measured, said in parts:
-        console.print(f"\n[bold]{title}[/bold]")
-        for table in report.as_tables(report.sheets(report.by_condition(measured))):
+    for part in parts:
+        console.print(f"\n[bold]{part.title}[/bold]")
+        for table in part.tables():
             console.print(table)
-        for aim in said:
+        for aim in part.aims:
             console.print(f"{aim.verdict}: {aim.text} ({aim.figure})")
 
 
-def _write(page: Path, parts: Sequence[tuple[str, Measured, list[Aim]]]) -> None:
-    from edge.evaluate import report  # noqa: PLC0415
+def _write(page: Path, parts: Sequence[Part]) -> None:
     from edge.evaluate.page import made_with, write  # noqa: PLC0415
 
-    texts = [made_with(DetectorSettings().model, (), datetime.now(tz=UTC).date()), ""]
-    for title, measured, said in parts:
-        all_sheets = report.sheets(report.by_condition(measured))
-        texts += [f"### {title}", "", report.as_markdown(all_sheets, said)]
-    write(page, "\n".join(texts))
+    heading = made_with(DetectorSettings().model, datetime.now(tz=UTC).date())
+    write(page, "\n".join([heading, "", *(part.markdown() for part in parts)]))

@@ -6,7 +6,6 @@ Owns the marks and the line that says what was measured with what.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -34,11 +33,10 @@ def write(page: Path, figures: str) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{figures.strip()}\n\n{END}{after}", encoding="utf-8")
 
 
-def made_with(model: str, said: Sequence[str], day: date) -> str:
-    """One line: when, with which model and versions, and what else belongs to the figures."""
-    versions = [f"{name} {found}" for name in _PARTS if (found := _version(name))]
-    parts = (f"tuquan {_version('tuquan')}", f"model {model}", *versions, *said)
-    return f"Measured on {day:%d/%m/%Y} with {', '.join(parts)}."
+def made_with(model: str, day: date) -> str:
+    """One line: when, with which model and versions; nothing about the machine."""
+    versions = [f"{name} {found}" for name in ("tuquan", *_PARTS) if (found := _version(name))]
+    return f"Measured on {day:%d/%m/%Y} with {', '.join((f'the model {model}', *versions))}."
 
 
 def _version(name: str) -> str:

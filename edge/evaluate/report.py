@@ -36,7 +36,51 @@ class Sheet:
     rows: tuple[tuple[str, ...], ...]
 
 
-def by_condition(measured: Sequence[tuple[Record, Tally]]) -> dict[str, Tally]:
+Measured = Sequence[tuple[Record, Tally]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The figures of some recordings.
+
+    Attributes:
+        title: What they are.
+        measured: What was counted in each.
+        aims: What was promised of them.
+    """
+
+    title: str
+    measured: Measured
+    aims: tuple[Aim, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {
+            "conditions": {word: tally.figures() for word, tally in by_condition(self.measured).items()},
+            "aims": [{"aim": aim.text, "figure": aim.figure, "verdict": aim.verdict} for aim in self.aims],
+        }
+
+    def markdown(self) -> str:
+        """The tables for a document."""
+        rows = tuple((aim.text, aim.figure, aim.verdict) for aim in self.aims)
+        promised = (Sheet(title="Aims", head=("aim", "measured", "verdict"), rows=rows),) if rows else ()
+        tables = (*promised, *sheets(by_condition(self.measured)))
+        return "\n".join([f"### {self.title}", "", *(_markdown(sheet) for sheet in tables)])
+
+    def tables(self) -> Iterator[RenderableType]:
+        """The tables for a terminal."""
+        from rich.table import Table  # noqa: PLC0415 - only where somebody looks at a terminal
+
+        for sheet in sheets(by_condition(self.measured)):
+            table = Table(title=sheet.title, title_justify="left", header_style="bold")
+            for number, name in enumerate(sheet.head):
+                table.add_column(name, justify="left" if number == 0 else "right")
+            for row in sheet.rows:
+                table.add_row(*row)
+            yield table
+
+
+def by_condition(measured: Measured) -> dict[str, Tally]:
     """The counts of each condition, in the order in which they come up; all together last."""
     words = dict.fromkeys(word for record, _ in measured for word in record.clip.conditions)
     sums = {
@@ -137,22 +181,6 @@ def _recall(recall: float | None, precision: float | None) -> str:
     return _NOTHING if recall is None else f"{_share(recall)}, {_share(precision)}"
 
 
-def as_json(tallies: dict[str, Tally], aims: Iterable[Aim]) -> dict[str, Any]:
-    """Everything as plain values."""
-    return {
-        "conditions": {word: tally.figures() for word, tally in tallies.items()},
-        "aims": [{"aim": aim.text, "figure": aim.figure, "verdict": aim.verdict} for aim in aims],
-    }
-
-
-def as_markdown(all_sheets: Iterable[Sheet], aims: Sequence[Aim]) -> str:
-    """The tables for a document."""
-    if aims:
-        rows = tuple((aim.text, aim.figure, aim.verdict) for aim in aims)
-        all_sheets = (Sheet(title="Aims", head=("aim", "measured", "verdict"), rows=rows), *all_sheets)
-    return "\n".join(_markdown(sheet) for sheet in all_sheets)
-
-
 def _markdown(sheet: Sheet) -> str:
     lines = [f"**{sheet.title}**", "", _row(sheet.head), _row("---" for _ in sheet.head)]
     return "\n".join([*lines, *(_row(row) for row in sheet.rows), ""])
@@ -160,19 +188,6 @@ def _markdown(sheet: Sheet) -> str:
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def as_tables(all_sheets: Iterable[Sheet]) -> Iterator[RenderableType]:
-    """The tables for a terminal."""
-    from rich.table import Table  # noqa: PLC0415 - only where somebody looks at a terminal
-
-    for sheet in all_sheets:
-        table = Table(title=sheet.title, title_justify="left", header_style="bold")
-        for number, name in enumerate(sheet.head):
-            table.add_column(name, justify="left" if number == 0 else "right")
-        for row in sheet.rows:
-            table.add_row(*row)
-        yield table
 
 
 def _share(value: float | None) -> str:

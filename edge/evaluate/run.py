@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from edge.config import NodeConfig
 from edge.evaluate.clip import Clip
 from edge.incidents import Phase
+from edge.rules.finding import Finding
+from edge.sight import Prepared, Seen
 from models.detection import Box, Detection
 from models.detector import Detector
 from models.track import Track
@@ -27,11 +29,11 @@ _TAMPER: Final = "tamper"
 class Eye(Protocol):
     """The two halves of looking, as `edge.sight.Sight` has them."""
 
-    def prepare(self, frame: Frame) -> Any:
+    def prepare(self, frame: Frame) -> Prepared:
         """Mask, gate, cut and fit."""
 
-    def look(self, prepared: Any) -> Any:
-        """Run the model, follow, ask the rules; gives a `edge.sight.Seen`."""
+    def look(self, prepared: Prepared) -> Seen:
+        """Run the model, follow, ask the rules."""
 
 
 class EyeMaker(Protocol):
@@ -157,7 +159,7 @@ class _Watch:
     def _period_s(looks: Sequence[Look]) -> float:
         return looks[-1].at_s / (len(looks) - 1) if len(looks) > 1 else 0.0
 
-    def _look(self, seen: Any) -> Look:
+    def _look(self, seen: Seen) -> Look:
         prepared = seen.prepared
         frame, at_ns = prepared.frame, prepared.frame.captured_ns
         looked = None
@@ -170,11 +172,11 @@ class _Watch:
             awake=prepared.motion.awake,
             forced=prepared.motion.forced,
             looked=looked,
-            detections=tuple(seen.detections),
+            detections=seen.detections,
             tracks=tuple(track for track in seen.tracks if track.seen_ns == at_ns),
         )
 
-    def _alerts(self, findings: Sequence[Any]) -> Iterator[Raised]:
+    def _alerts(self, findings: Sequence[Finding]) -> Iterator[Raised]:
         for finding in findings:
             if finding.phase is Phase.RAISED:
                 yield Raised(
