@@ -39,7 +39,7 @@ def measured(models, walkers):
     results = []
     from edge.sight import Sight  # noqa: PLC0415
 
-    for clip in stress_set(config, walkers, seed=1, seconds=SECONDS, names=CONDITIONS):
+    for clip in stress_set(config, walkers, seed=1, seconds=SECONDS, nobody_s=16, names=CONDITIONS):
         record = watch(clip, detector, Sight)
         results.append((record, measure(record)))
     return results

@@ -115,8 +115,14 @@ CONDITIONS: Final = (
 )
 
 
-def stress_set(
-    config: NodeConfig, walkers: Sequence[Walker], *, seed: int, seconds: float, names: Sequence[str] = ()
+def stress_set(  # noqa: PLR0913 - what makes one set differ from another
+    config: NodeConfig,
+    walkers: Sequence[Walker],
+    *,
+    seed: int,
+    seconds: float,
+    nobody_s: float | None = None,
+    names: Sequence[str] = (),
 ) -> Iterator[Clip]:
     """Every condition without anybody, then with people where there are any.
 
@@ -125,13 +131,15 @@ def stress_set(
         walkers: The people; none: the recordings with people are left out.
         seed: The same one makes the same recordings.
         seconds: How long each is.
+        nobody_s: How long those without anybody are; left out: as long.
         names: Only these conditions; empty for all.
     """
     for number, condition in enumerate(CONDITIONS):
         if names and condition.name not in names:
             continue
         for people in ((), tuple(walkers)) if walkers else ((),):
-            yield make_clip(condition, config, people, seed=seed + number, seconds=seconds)
+            length_s = seconds if people or nobody_s is None else nobody_s
+            yield make_clip(condition, config, people, seed=seed + number, seconds=length_s)
 
 
 def make_clip(
