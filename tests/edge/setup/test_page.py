@@ -16,9 +16,9 @@ from tests.edge.setup.eye import Eye, person
 
 pytest.importorskip("selenium", reason="selenium drives the browser (test group of pyproject.toml)")
 
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.common.keys import Keys
 
-from tests.edge.setup.browser import CHROMIUM, DRIVER, Page, chromium  # noqa: E402
+from tests.edge.setup.browser import CHROMIUM, DRIVER, Page, chromium
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium here: apt install chromium chromium-driver"

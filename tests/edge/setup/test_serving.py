@@ -61,7 +61,7 @@ def test_without_openssl_the_network_stays_closed(desk, monkeypatch):
     with (
         pytest.raises(CannotServe, match="apt install openssl"),
         open_page(desk, Access(), address="0.0.0.0", port=0),
-    ):  # noqa: S104
+    ):
         pass
 
 
