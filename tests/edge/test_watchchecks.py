@@ -110,10 +110,15 @@ def test_what_a_group_draws_and_wants_is_read(tmp_path):
             "how long is too long",
         ),
         (ZONE + RULE.replace("intrusion", "loitring"), "rule[0].kind", "Did you mean loitering?"),
-        (ZONE + RULE + 'labels = ["persn"]\n', "rule[0].labels[0]", "it knows: airplane"),
+        (ZONE + RULE + 'labels = ["persn"]\n', "rule[0].labels[0]", 'Did you mean "person"?'),
+        (
+            ZONE + RULE + 'labels = ["xe máy"]\n',
+            "rule[0].labels[0]",
+            "motorcycle, car, bus, truck, dog, cat; all 80",
+        ),
         (ZONE + RULE + RULE + "dwell_s = 9\n", "rule[1].name", 'rule[0] is called "intrusion Cổng chợ" too'),
         (ZONE + RULE * 21, "rule", "too many"),
-        ("[[intrusion]]\n", "intrusion", "There is no such setting"),
+        ("[[intrusion]]\n", "intrusion", "write [[rule]] with kind"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_remedy(problems, text, path, remedy):
