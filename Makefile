@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export TUQUAN_CACHE := $(CURDIR)/.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench soak lock environment tools test-picamera2 test-nspawn clean
+.PHONY: help demo test lint types docs bench evaluate soak lock environment tools test-picamera2 test-nspawn clean
 
 help:  ## Say what can be made.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -35,6 +35,10 @@ soak: $(VENV)/.dev tools  ## Break everything for hours and count what was lost.
 
 bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (some eleven minutes on a quiet machine).
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+evaluate: $(VENV)/.dev  ## How well the node sees: the stress set and the pedestrian video, into docs/evaluation.md (some ten minutes).
+	$(BIN)/tuquan model fetch --directory $(TUQUAN_CACHE)/models
+	$(BIN)/tuquan evaluate tests/data/vtest --stress --baseline --models $(TUQUAN_CACHE)/models --write docs/evaluation.md $(ARGS)
 
 tools:  ## Install what the tests need and this machine lacks (as root), or say what will be skipped.
 	@bash tests/install-tools.sh

@@ -60,7 +60,7 @@ def compare(place: Place, *, presses: int = PRESSES, backlog: int = BACKLOG) -> 
 
 def contenders(place: Place) -> list[Contender]:
     """Who takes part."""
-    own, theirs = Path(sys.executable), _environment(place.cache / "peers")
+    own, theirs = Path(sys.executable), environment(place.cache / "peers")
     return [
         Contender(name=OURS, module="own", python=own),
         Contender(name="paho's own queue", module="paho_queue", python=own),
@@ -70,7 +70,7 @@ def contenders(place: Place) -> list[Contender]:
     ]
 
 
-def _environment(folder: Path) -> Path:
+def environment(folder: Path) -> Path:
     """An environment with the peers in it."""
     python, wanted = folder / "bin" / "python", _HERE / "peers" / "requirements.txt"
     mark = folder / "installed.txt"

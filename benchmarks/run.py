@@ -27,6 +27,7 @@ from benchmarks.table import Figure, render
 
 MEASUREMENTS = {
     "throughput": "vision: the whole loop against bare invoke()",
+    "gate": "motion gate and model against OpenCV's",
     "press": "press to PUBACK, with vision running flat out",
     "memory": "resident memory of both processes",
     "start": "start until a press is accepted",

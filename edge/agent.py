@@ -59,11 +59,13 @@ class Agent:
         uplink: Where stored messages leave; nowhere, until the uplink is there.
         commands: What the commune tells the node to do.
         backup: Where presses leave when no broker takes them.
+        pictures: What is wrong with sending pictures.
     """
 
     def __init__(self, parts: Parts, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.uplink: Way = Nowhere()
         self.backup: Backup = NoBackup()
+        self.pictures: Callable[[], tuple[Fault, ...]] = tuple
         self._parts = parts
         self._clock_ns = clock_ns
         self._incidents = Incidents()
@@ -335,6 +337,7 @@ class Agent:
         yield from self._vision.faults if self._vision else ()
         yield from self._link.faults(now_ns)
         yield from self.commands.faults()
+        yield from self.pictures()
         if self.backup.problem:
             yield Fault(component="uplink", device="intake", code="second-path", text=self.backup.problem)
         if (worst := self._progress.overdue(now_ns)) is not None:

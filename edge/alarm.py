@@ -22,6 +22,7 @@ from edge.agent import Agent
 from edge.config import NodeConfig, client_id, load
 from edge.errors import EdgeError
 from edge.events import Fault
+from edge.evidencerequests import EvidenceDesk
 from edge.parts import Inbox, Parts, Sensor
 from edge.reloading import ask_reload
 from edge.sd_notify import Notifier, Watchdog
@@ -37,10 +38,13 @@ from sensors.tamper import TamperLoop
 from sync.clock import SystemClock
 from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
+from sync.message import MessageClass
 from sync.outbox import Outbox
 from sync.wake import WakeListener
 
 if TYPE_CHECKING:
+    from edge.uploader import Uploader
+    from sync.message import Message
     from sync.secondpath import SecondPath
     from sync.uplink import Uplink
 
@@ -80,6 +84,8 @@ def run(config_path: Path, stop: threading.Event) -> bool:
         agent.uplink = uplink = _open_uplink(config, agent, parts, stack)
         if config.intake.url:
             agent.backup = _open_second_path(config, uplink, parts, stack)
+        if config.intake.url and config.camera.source:
+            agent.pictures = _open_uploader(config, uplink, parts, stack).faults
         agent.run(stop)
         notifier.stopping()
         if agent.commands.reloading:
@@ -154,6 +160,7 @@ def _build(
         runtime_directory=config.storage.runtime_directory,
         storage_directory=config.storage.directory,
         config_file=path,
+        evidence=EvidenceDesk(config),
     )
     return Agent(parts), sensors, parts
 
@@ -195,6 +202,23 @@ def _open_second_path(
     second.start()
     stack.callback(second.stop)
     return second
+
+
+def _open_uploader(config: NodeConfig, uplink: Uplink, parts: Parts, stack: contextlib.ExitStack) -> Uploader:
+    from edge.uploader import Uploader  # noqa: PLC0415 - only a node with a camera and a way to send loads it
+
+    def put(message: Message) -> None:
+        parts.outbox.put(message)
+        uplink.wake()
+
+    def hold() -> bool:
+        first = parts.outbox.pending(1)
+        return bool(first) and first[0].cls is MessageClass.LIFE_SAFETY
+
+    uploader = Uploader(config, put, hold=hold)
+    uploader.start()
+    stack.callback(uploader.stop)
+    return uploader
 
 
 def _open_wake(path: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> WakeListener | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from edge.errors import EvidenceError, EvidenceStuck
 from edge.events import Fault
+from edge.evidence.notices import COMPONENT, UNDELETED
 from edge.evidence.requests import Request, Requests, Task
 from edge.evidence.store import Store
 
@@ -57,7 +58,7 @@ class Clerk:
         """A deletion that was accepted and cannot be carried out."""
         if not self._problem:
             return ()
-        return (Fault(component="evidence", device="deletion", code="undeleted", text=self._problem),)
+        return (Fault(component=COMPONENT, device=UNDELETED, code=UNDELETED, text=self._problem),)
 
     def turn(self) -> None:
         """Carry out what waits."""

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sensors.scene import SceneWatch
-
 from edge.config import NodeConfig
 from edge.rules.book import RuleBook
 from edge.rules.finding import Findings
 from models.detection import Box, Detection
 from models.detector import Detector
 from models.picture import Tensor
+from models.tint import tinted
 from models.track import Track
 from models.tracker import Tracker
 from models.window import Window, choose, cut, restore
@@ -30,6 +29,7 @@ from sensors.camera import Frame
 from sensors.mask import Masks
 from sensors.motion import Motion, MotionGate, Region
 from sensors.readings import Emit
+from sensors.scene import SceneWatch
 
 _MOST_OWED: Final = 16
 """More places than this that moved and were not looked at are looked at as a whole picture."""
@@ -60,7 +60,7 @@ class Seen:
         prepared: The frame.
         looked: Whether the model looked at it.
         region: The part of the picture that it looked at; None for all of it.
-        detections: What the model found, in the coordinates of the whole picture.
+        detections: What the model found, in the coordinates of the whole picture, down to the faintest.
         tracks: Everything that is being followed.
         ended: What is followed no longer since the frame before.
         found: What the rules say.
@@ -80,7 +80,8 @@ class Sight:
 
     Args:
         config: The node's configuration.
-        detector: The model.
+        detector: The model. What it finds below ``detector.min_score`` is not followed, but it is handed on:
+            whoever it may be has to be covered in pictures.
         emit: Where the camera's own state goes: covered, moved, blinded, dark, frozen. Called in the thread
             of `prepare`.
         local: The local time of a moment of the monotonic clock; None where nobody knows it.
@@ -103,8 +104,9 @@ class Sight:
         self._film = film
         self._masks = Masks(config.mask)
         self._gate = MotionGate(config.motion, ignore=self._masks.ignored)
-        self._scene = SceneWatch(config.camera_view, config.camera.name)
+        self._scene = SceneWatch(config.camera_view, config.camera.name, ignore=self._masks.ignored)
         self._tracker = Tracker(config.tracker)
+        self._least = config.detector.min_score
         self._tracks: tuple[Track, ...] = ()
         self._owed: tuple[Region, ...] | None = None
 
@@ -164,6 +166,9 @@ class Sight:
         found = self._detector.infer(prepared.tensor)
         self._owed = None
         height, width = frame.image.shape[:2]
-        detections = restore(found, prepared.window, width, height)
-        self._tracks = self._tracker.update(detections, frame.captured_ns, looked=region)
+        detections = tinted(restore(found, prepared.window, width, height), frame.image)
+        sure = tuple(hit for hit in detections if hit.score >= self._least)
+        self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
+        followed = [track.box for track in self._tracks if track.confirmed]
+        self._gate.attend(((box.y0, box.x0, box.y1, box.x1) for box in followed), frame.captured_ns)
         return detections

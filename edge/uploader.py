@@ -8,6 +8,7 @@ belongs into a process that has a network and the station's token: as the units 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -50,9 +51,10 @@ class Uploader:
         hold: Whether an alarm is under way, for which the line is to be left free.
         look_s: How often to look for requests, in seconds.
         upload: How files travel; made from the configuration where it is None.
+        now_s: The monotonic clock, in seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is needed, and each is named
         self,
         config: NodeConfig,
         put: Callable[[Message], object],
@@ -60,12 +62,14 @@ class Uploader:
         hold: Callable[[], bool] = lambda: False,
         look_s: float = _LOOK_S,
         upload: Upload | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._site = config.site
         self._folder = config.evidence_directory
         self._requests = Requests(self._folder)
         self._put = put
         self._look_s = look_s
+        self._now_s = now_s
         self._upload = upload or Upload(config.intake, config.upload, hold=hold)
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S)
         self._due_s = 0.0
@@ -95,7 +99,7 @@ class Uploader:
     def faults(self) -> tuple[Fault, ...]:
         """Files that do not get away, and files that the station will not have."""
         since_s, found = self._failing_since_s, []
-        if since_s is not None and time.monotonic() - since_s >= FAULT_AFTER_S:
+        if since_s is not None and self._now_s() - since_s >= FAULT_AFTER_S:
             text = f"Pictures that were asked for cannot be sent: {self._problem}."
             found.append(Fault(component="evidence", device="upload", code="unsent", text=text))
         if self._refused:
@@ -109,7 +113,7 @@ class Uploader:
             Stopping: `stop` was called.
         """
         for request in self._requests.waiting(Task.SEND):
-            now_s = time.monotonic()
+            now_s = self._now_s()
             if now_s < self._due_s:
                 return
             if now_s >= self._refusals.get(request.id, (0, 0.0))[1]:
@@ -118,7 +122,10 @@ class Uploader:
     # The thread
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # on Linux: of this thread alone
+        with contextlib.suppress(PermissionError):  # where a sandbox forbids it, the rate alone holds it back
+            os.setpriority(
+                os.PRIO_PROCESS, threading.get_native_id(), _NICE
+            )  # on Linux: of this thread alone
         while True:
             try:
                 self.turn()
@@ -159,15 +166,15 @@ class Uploader:
         self._refused = ""
 
     def _failed(self, why: str) -> None:
-        self._due_s = time.monotonic() + self._backoff.next_s()
+        self._due_s = self._now_s() + self._backoff.next_s()
         self._problem = why.rstrip(".")
         if self._failing_since_s is None:
-            self._failing_since_s = time.monotonic()
+            self._failing_since_s = self._now_s()
             _log.warning("pictures cannot be sent now: %s", why)
 
     def _was_refused(self, request: Request, why: str) -> None:
         times = self._refusals.get(request.id, (0, 0.0))[0] + 1
-        self._refusals[request.id] = (times, time.monotonic() + _REFUSED_AGAIN_S)
+        self._refusals[request.id] = (times, self._now_s() + _REFUSED_AGAIN_S)
         self._refused = f"The station will not have the clip of {request.incident}: {why}."
         _log.error("%s", self._refused)
         if times >= MOST_REFUSALS:

@@ -14,11 +14,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edge.config import NodeConfig, load
 from edge.errors import EvidenceStuck
 from edge.events import Fault
+from edge.evidence.cover import LEAST_SCORE
 from edge.evidence.notices import FAULTS
 from edge.health import Written
 from edge.incidents import Incidents
@@ -31,8 +33,9 @@ from edge.teller import Teller
 from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
+from models.settings import DetectorSettings
 from sensors.feed import CameraFeed
-from sensors.readings import Reading, State
+from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
 from sync.floor import FLOOR_NAME, load_floor
@@ -59,7 +62,7 @@ def run(config_path: Path, stop: threading.Event) -> bool:
     Raises:
         ConfigError: The configuration cannot be used.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    _stand_back()
     config = load(config_path)
     notifier = Notifier.from_environment()
     clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
@@ -73,6 +76,17 @@ def run(config_path: Path, stop: threading.Event) -> bool:
         notifier.stopping()
         outbox.close()
     return vision.reload.asked
+
+
+def _wary(settings: DetectorSettings) -> DetectorSettings:
+    """Let the model speak of the faintest as well: it is not followed, but covered in what is sent."""
+    return replace(settings, min_score=min(settings.min_score, LEAST_SCORE))
+
+
+def _stand_back() -> None:
+    """Let a press have the processor first; the unit has seen to that already, and forbids the call."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 class Vision:
@@ -106,7 +120,7 @@ class Vision:
         self._outbox = outbox
         self._teller = teller
         self._watchdog = watchdog
-        self._opener = opener or (lambda: open_detector(config.detector))
+        self._opener = opener or (lambda: open_detector(_wary(config.detector)))
         self._clock_ns = clock_ns
         self.reload = ReloadWatch(config.storage.runtime_directory)
         self._written = Written(clock_ns)
@@ -213,7 +227,8 @@ class Vision:
     def _drain_readings(self) -> None:
         while not self._readings.empty():
             reading = self._readings.get_nowait()
-            self._camera = reading.state.value
+            if reading.source is Source.CAMERA:
+                self._camera = reading.state.value
             if reading.state is State.LOST:
                 self._rate = 0.0
             for change in self._incidents.on_reading(reading):

@@ -18,6 +18,8 @@ from edge.config import NodeConfig, client_id
 from edge.evidence.notices import changes
 from edge.evidence.recorder import Eyes, Recorder
 from edge.evidence.store import Store
+from edge.evidenceclerk import Clerk
+from edge.evidencerequests import sends_by_rule
 from edge.incidents import Change, Incidents, Phase
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
@@ -87,7 +89,10 @@ class Witness:
         self._kept = KeptFindings(config.storage.directory / KEPT_FILE)
         self._preview = PreviewWriter(config.storage.runtime_directory, clock_ns=clock_ns)
         self._looks = LookLog(config.storage.runtime_directory)
-        self._recorder = _recorder(config, clock, lambda message: tell(message, None), clock_ns)
+        store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
+        self._recorder = _recorder(config, store, clock, lambda message: tell(message, None), clock_ns)
+        self._clerk = Clerk(store)
+        self._filmed_ns = 0
         self._book: RuleBook | None = None
         self._next_tick_ns = 0
 
@@ -96,6 +101,7 @@ class Witness:
         self._book = book
         book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
         self._recorder.start()
+        self._clerk.start()
 
     def film(self, frame: Frame) -> None:
         """Film a frame; from the camera's thread, never waits."""
@@ -104,6 +110,7 @@ class Witness:
     def take(self, seen: Seen, condition: Condition) -> None:
         """Tell what one frame led to, and keep what belongs to it."""
         frame = seen.prepared.frame
+        self._filmed_ns = frame.captured_ns
         if seen.looked:
             self._looks.add(frame.captured_ns, self.local(frame.captured_ns), seen.detections, seen.region)
             self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks)
@@ -130,8 +137,10 @@ class Witness:
             self._book.withdraw(incident)
         self._kept.keep(self._book.open(), now_ns)
         self._count(now_ns)
-        self._recorder.tick(now_ns)
-        return changes(self._recorder.faults(), incidents, at_ns=now_ns)
+        # A recording that is played faster than life is ahead of the clock.
+        self._recorder.tick(max(now_ns, self._filmed_ns))
+        faults = (*self._recorder.faults(), *self._clerk.faults())
+        return changes(faults, incidents, at_ns=now_ns)
 
     def close(self) -> None:
         """Tell what was counted, and write the clips that are open.
@@ -142,6 +151,7 @@ class Witness:
         if self._book is not None:
             self._count(self._clock_ns(), at_once=True)
             self._kept.keep(self._book.open(), self._clock_ns())
+        self._clerk.stop()
         self._recorder.close()
 
     def local(self, at_ns: int) -> datetime | None:
@@ -187,7 +197,11 @@ class Witness:
 
 
 def _recorder(
-    config: NodeConfig, clock: Clock, put: Callable[[Message], None], clock_ns: Callable[[], int]
+    config: NodeConfig,
+    store: Store,
+    clock: Clock,
+    put: Callable[[Message], None],
+    clock_ns: Callable[[], int],
 ) -> Recorder:
     spec = load_manifest().spec(config.detector.model)
     masks = " ".join(mask.points for mask in config.mask)
@@ -198,7 +212,13 @@ def _recorder(
         model_sha256=spec.sha256,
         masks_sha256=hashlib.sha256(masks.encode()).hexdigest() if masks else "",
     )
-    store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
     return Recorder(
-        config.evidence, store=store, put=put, site=config.site, clock=clock, eyes=eyes, clock_ns=clock_ns
+        config.evidence,
+        store=store,
+        put=put,
+        site=config.site,
+        clock=clock,
+        eyes=eyes,
+        clock_ns=clock_ns,
+        on_clip=sends_by_rule(config),
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from models.runtime import open_interpreter
     from models.scripted import ScriptedDetector
     from models.settings import DetectorSettings, TrackerSettings
+    from models.tint import tinted
     from models.track import Track
     from models.tracker import Tracker
     from models.window import Window
@@ -70,6 +71,7 @@ _HOMES = {
     "runtime": ("open_interpreter",),
     "scripted": ("ScriptedDetector",),
     "settings": ("DetectorSettings", "TrackerSettings"),
+    "tint": ("tinted",),
     "track": ("Track",),
     "tracker": ("Tracker",),
     "window": ("Window",),
@@ -114,6 +116,7 @@ __all__ = [
     "load_manifest",
     "open_detector",
     "open_interpreter",
+    "tinted",
     "verify",
 ]
 

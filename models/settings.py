@@ -51,8 +51,7 @@ class DetectorSettings:
         default=0.3,
         metadata={
             "help": "Detections below this confidence are ignored. Keep it well below the tracker's "
-            "min_score: weak detections begin nothing, but they keep hold of what was seen better before. "
-            "0.2 suits ssd-mobilenet-v2-openimages.",
+            "min_score: weak detections begin nothing, but they keep hold of what was seen better before.",
             "min": 0.05,
             "max": 0.95,
         },
@@ -73,7 +72,7 @@ class TrackerSettings:
         default=0.5,
         metadata={
             "help": "A track counts once the median confidence of its looks reaches this; only detections at "
-            "least as sure as this begin a track. 0.35 suits ssd-mobilenet-v2-openimages.",
+            "least as sure as this begin a track.",
             "min": 0.1,
             "max": 0.95,
         },

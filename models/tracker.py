@@ -251,7 +251,7 @@ def _same(box: Box, other: Box) -> bool:
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
     """The strongest detections, whole ones first, without those that say the same once more."""
     kept: list[Detection] = []
-    boxes = (one for one in detections if one.box.area > 0)
+    boxes = (one for one in detections if one.box.area > 0 and one.score > 0)
     for found in sorted(boxes, key=lambda one: (one.cut, -one.score))[:MOST_DETECTIONS]:
         family = _family(found.label)
         if not any(_family(one.label) == family and _same(found.box, one.box) for one in kept):

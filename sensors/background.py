@@ -22,10 +22,14 @@ _NOISE_AT_FIRST: Final = 3.0
 _SURPRISE: Final = 3.0
 """A deviation counts at most this many times the usual one, when the usual one is learnt: what is there for
 less than a third of the time does not widen the limits for good."""
+_NOISIEST, _WIDEST = 8.0, 14.0
+"""Grey levels: no sensor's noise is beyond the one, and nothing widens a pixel's limits beyond the other, so
+that a street where nothing ever rests keeps limits that somebody can exceed."""
 _LEAST_LIMIT: Final = 2.5
 """Grey levels: finer steps than this are the camera's own rounding and compression."""
 _YOUNG: Final = 10
 """So many frames a mean is taken plainly, before it is steady enough to be clipped."""
+_WORTH_FOLLOWING: Final = 0.5
 _COARSE: Final = 8
 """Every so many pixels are enough to measure an exposure by."""
 
@@ -69,14 +73,18 @@ class Background:
         np.greater(self._far, self._limit, out=self.changed)
         np.subtract(now, self._recent[0], out=self._scratch)
         np.abs(self._scratch, out=self._scratch)
-        np.greater(self._scratch, self._limit, out=self.moving)
+        # A pixel that was white or black before shows no noise until something stands there.
+        np.greater(self._scratch, self._usual_limit, out=self.moving)
         np.logical_and(self.moving, self.changed, out=self.moving)
+        np.greater(self._scratch, self._limit, out=self._flags)
+        np.logical_and(self.moving, self._flags, out=self.moving)
 
-    def learn(self, elapsed_s: float) -> None:
+    def learn(self, elapsed_s: float, spared: Flags | None = None) -> None:
         """Take the plane that was compared last into the model.
 
         Args:
             elapsed_s: Since the plane before it.
+            spared: Pixels whose noise stays as it is: what moves there is known to be no noise.
         """
         self.young += 1
         plainly = self.young < _YOUNG
@@ -87,7 +95,7 @@ class Background:
             np.clip(off, self._scratch, self._limit, out=off)
         np.multiply(off, share, out=off)
         np.add(self._level, off, out=self._level)
-        self._learn_noise(elapsed_s, plainly=plainly)
+        self._learn_noise(elapsed_s, spared, plainly=plainly)
 
     def relearn(self) -> None:
         """Take the plane that was compared last for the background, as it is; noise is measured anew."""
@@ -99,31 +107,34 @@ class Background:
         for plane in self._recent[:-1]:
             plane[...] = self._recent[-1]
 
-    def _learn_noise(self, elapsed_s: float, *, plainly: bool) -> None:
+    def _learn_noise(self, elapsed_s: float, spared: Flags | None, *, plainly: bool) -> None:
         share = max(min(elapsed_s / _NOISE_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)
         most = self._scratch
-        if plainly:
-            np.copyto(most, self._far)
+        if plainly:  # what moves is off by more than most of the picture
+            np.minimum(self._far, min(_SURPRISE * _median(self._far) + 1, _NOISIEST), out=most)
         else:
             np.multiply(self._noise, _SURPRISE, out=most)
             np.minimum(self._far, most, out=most)
+            np.minimum(most, _WIDEST, out=most)
         np.subtract(most, self._noise, out=most)
         np.multiply(most, share, out=most)
+        if spared is not None:
+            np.copyto(most, 0, where=spared)
         np.add(self._noise, most, out=self._noise)
         self._set_limit()
 
     def _set_limit(self) -> None:
         np.multiply(self._noise, self._factor, out=self._limit)
-        least = _LEAST_LIMIT
-        if self.young < _YOUNG:  # a few samples of a pixel say little: take those of its neighbours as well
-            least = max(least, self._factor * float(self._noise.mean()))
-        np.maximum(self._limit, least, out=self._limit)
+        self._usual_noise = _median(self._noise)
+        self._usual_limit = max(_LEAST_LIMIT, self._factor * self._usual_noise)
+        young = self.young < _YOUNG  # a few samples of a pixel say little: take those of all as well
+        np.maximum(self._limit, self._usual_limit if young else _LEAST_LIMIT, out=self._limit)
 
     def _follow_exposure(self, now: Plane) -> None:
         """Where a gain and an offset explain what is off, take them over."""
         level, off = self._level[::_COARSE, ::_COARSE].ravel(), self._off[::_COARSE, ::_COARSE].ravel()
         before = float(np.abs(off).mean())
-        if before < 1.0:
+        if before < _WORTH_FOLLOWING + 1.5 * self._usual_noise:
             return
         kept = np.ones(len(off), np.bool_)
         gain = offset = 0.0
@@ -137,6 +148,12 @@ class Background:
         np.add(self._level, offset, out=self._level)
         np.clip(self._level, 0, 255, out=self._level)
         np.subtract(now, self._level, out=self._off)
+
+
+def _median(plane: Plane) -> float:
+    """Of every eighth pixel in each direction."""
+    few = plane[::_COARSE, ::_COARSE].ravel()
+    return float(np.partition(few, len(few) // 2)[len(few) // 2])
 
 
 def _line(x: Plane, y: Plane) -> tuple[float, float]:

@@ -72,8 +72,7 @@ class Grid:
 
     def regions(self, flags: Flags, most: int) -> tuple[Region, ...]:
         """Boxes around flagged cells that touch, at most `most`: the nearest to each other become one."""
-        boxes = [_box(group) for group in _groups(flags)]
-        boxes = _apart(boxes)
+        boxes = _apart(_runs(flags))
         while len(boxes) > most:
             boxes = _apart(_join_nearest(boxes))
         return tuple(self._region(box) for box in sorted(boxes, key=_area, reverse=True))
@@ -113,25 +112,15 @@ _Box = tuple[int, int, int, int]
 """First row, first column, row after the last, column after the last."""
 
 
-def _groups(flags: Flags) -> list[list[tuple[int, int]]]:
-    """The flagged cells, those that touch (also at a corner) together."""
-    left = set(zip(*(axis.tolist() for axis in np.nonzero(flags)), strict=True))
-    groups = []
-    while left:
-        group = [left.pop()]
-        for row, column in group:
-            for near in ((row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)):
-                if near in left:
-                    left.remove(near)
-                    group.append(near)
-        groups.append(group)
-    return groups
-
-
-def _box(group: list[tuple[int, int]]) -> _Box:
-    rows = [row for row, _ in group]
-    columns = [column for _, column in group]
-    return min(rows), min(columns), max(rows) + 1, max(columns) + 1
+def _runs(flags: Flags) -> list[_Box]:
+    """The flagged cells as boxes of one row each."""
+    framed = np.zeros((flags.shape[0], flags.shape[1] + 2), np.int8)
+    framed[:, 1:-1] = flags
+    turns = np.diff(framed)
+    rows, first = np.nonzero(turns == 1)
+    last = np.nonzero(turns == -1)[1]
+    ends = zip(rows.tolist(), first.tolist(), last.tolist(), strict=True)
+    return [(row, start, row + 1, end) for row, start, end in ends]
 
 
 def _union(one: _Box, other: _Box) -> _Box:

@@ -10,7 +10,7 @@ x264 at its fastest.
 from __future__ import annotations
 
 import io
-import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,19 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import av
+import numpy as np
 from av.video.frame import PictureType
 
 from sensors.errors import FilmError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-_log = logging.getLogger(__name__)
-
-ENCODERS: Final = ("h264_v4l2m2m", "libx264", "libopenh264", "mpeg4", "mjpeg")
+_HARDWARE: Final = "h264_v4l2m2m"
+ENCODERS: Final = (_HARDWARE, "libx264", "libopenh264", "mpeg4", "mjpeg")
 """In this order; a build of libav without x264 has at least the last two."""
-_HARDWARE: Final = Path("/dev/video11")
+_DEVICE: Final = Path("/dev/video11")
 """Where Raspberry Pi OS puts the encoder of its VideoCore (kernel module bcm2835-codec)."""
 _RAW: Final = {"h264": "h264", "mpeg4": "m4v", "mjpeg": "mjpeg"}
 """libav's name of the plain stream of each codec."""
@@ -38,6 +37,11 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
     # crf: as small as the picture allows, up to the bitrate; forced-idr: a clip can begin at any keyframe.
     "libx264": {"preset": "ultrafast", "tune": "zerolatency", "crf": "26", "forced-idr": "1"},
 }
+_START: Final = b"\x00\x00\x00\x01"
+_UNITS: Final = re.compile(b"\x00{2,}\x01")
+_SLICES: Final = (1, 5)
+_PARAMETERS: Final = (7, 8)
+_TRIAL: Final = 12
 _TICKS: Final = 1000
 """Timestamps in milliseconds: MPEG-4 Part 2 has room for no finer ones."""
 _MS: Final = 1_000_000
@@ -81,32 +85,28 @@ def length_bytes(footage: Footage) -> int:
 
 
 class Encoder:
-    """Encodes pictures of one size.
+    """Encodes pictures of one size; `open_encoder` finds one that works.
 
     Args:
+        name: libav's name of it.
         width: In pixels; an odd one loses its last column.
         height: The same, its last row.
         rate_fps: About how many pictures come a second.
         bitrate_kbit: The most it may use, in kbit/s.
-        names: libav's encoders, the preferred one first.
 
     Raises:
-        FilmError: none of them can be opened here.
+        FilmError: it cannot be opened here.
     """
 
-    def __init__(
-        self,
-        width: int,
-        height: int,
-        *,
-        rate_fps: float,
-        bitrate_kbit: int,
-        names: Sequence[str] = ENCODERS,
-    ) -> None:
+    def __init__(self, name: str, width: int, height: int, *, rate_fps: float, bitrate_kbit: int) -> None:
+        self.name = name
         self.width, self.height = width - width % 2, height - height % 2
-        self._context = _first_open(names, self.width, self.height, rate_fps, bitrate_kbit)
-        self.name: str = self._context.name
+        try:
+            self._context = _open(name, self.width, self.height, rate_fps, bitrate_kbit)
+        except (av.FFmpegError, ValueError) as error:  # UnknownCodecError is a ValueError
+            raise FilmError(f"{name}: {error}") from error
         self.codec: str = self._context.codec.canonical_name
+        self._headers = Headers()
         self._taken: dict[int, int] = {}
         self._last_pts: int | None = None
         self._start_ns = 0
@@ -155,23 +155,78 @@ class Encoder:
         return frame
 
     def _pictures(self, packets: Iterable[Any]) -> list[Picture]:
-        return [
-            Picture(bytes(packet), self._taken.pop(packet.pts), packet.is_keyframe)
-            for packet in packets
-            if packet.pts in self._taken
-        ]
+        found = []
+        for packet in packets:
+            data, key = bytes(packet), packet.is_keyframe
+            if self.codec == "h264":
+                data = self._headers.complete(data, key=key)
+            if data and packet.pts in self._taken:
+                found.append(Picture(data, self._taken.pop(packet.pts), key))
+        return found
 
 
-def _first_open(names: Sequence[str], width: int, height: int, rate_fps: float, bitrate_kbit: int) -> Any:
+class Headers:
+    """Keeps H.264's parameter sets, which decoding begins with, and puts them before every keyframe.
+
+    x264 repeats them by itself; the encoders behind V4L2 may give them once, with the first picture or alone.
+    Source: H.264 (ITU-T H.264), 7.4.1 (NAL unit types) and annex B (start codes).
+    """
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def complete(self, data: bytes, *, key: bool) -> bytes:
+        """A picture's bytes, complete where it is a keyframe; nothing where there is no picture in them."""
+        units = [(unit, unit[0] & 31) for unit in _UNITS.split(data) if unit]
+        sets = [unit for unit, kind in units if kind in _PARAMETERS]
+        if sets:
+            self._kept = b"".join(_START + unit for unit in sets)
+        if all(kind not in _SLICES for _, kind in units):
+            return b""
+        return self._kept + data if key and not sets else data
+
+
+def open_encoder(
+    width: int, height: int, *, rate_fps: float, bitrate_kbit: int, names: Sequence[str] = ENCODERS
+) -> Encoder:
+    """The first encoder that works here, with pictures of this size.
+
+    Raises:
+        FilmError: none does; the sentence says why each does not.
+    """
     reasons = []
     for name in names:
-        if name == "h264_v4l2m2m" and not _HARDWARE.exists():
+        if name == _HARDWARE and not _DEVICE.exists():
             continue
         try:
-            return _open(name, width, height, rate_fps, bitrate_kbit)
-        except (av.FFmpegError, ValueError) as error:  # UnknownCodecError is a ValueError
-            reasons.append(f"{name}: {error}")
+            if name == _HARDWARE:  # a driver may open, and then give nothing that can be decoded
+                _try(Encoder(name, width, height, rate_fps=rate_fps, bitrate_kbit=bitrate_kbit))
+            return Encoder(name, width, height, rate_fps=rate_fps, bitrate_kbit=bitrate_kbit)
+        except FilmError as error:
+            reasons.append(str(error))
     raise FilmError(f"No encoder can be opened for pictures of {width}x{height} ({'; '.join(reasons)}).")
+
+
+def _try(encoder: Encoder) -> None:
+    """Encode a few grey pictures and look whether they come back.
+
+    Raises:
+        FilmError: they do not.
+    """
+    made: list[Picture] = []
+    for number in range(_TRIAL):
+        image = np.full((encoder.height, encoder.width, 3), 100 + number, np.uint8)
+        made += encoder.encode(image, number * KEY_EVERY_NS // 4)
+    made += encoder.finish()
+    keys = [number for number, picture in enumerate(made) if picture.key]
+    reel = Reel(
+        codec=encoder.codec,
+        width=encoder.width,
+        height=encoder.height,
+        pictures=tuple(made[keys[-1] :] if keys else ()),
+    )
+    if len(keys) < 2 or not any(abs(float(image.mean()) - 100) < 2 * _TRIAL for _, image in decoded((reel,))):
+        raise FilmError(f"{encoder.name}: what it gives cannot be decoded")
 
 
 def _open(name: str, width: int, height: int, rate_fps: float, bitrate_kbit: int) -> Any:
@@ -180,7 +235,7 @@ def _open(name: str, width: int, height: int, rate_fps: float, bitrate_kbit: int
     context.pix_fmt = "yuvj420p" if name == "mjpeg" else "yuv420p"
     context.time_base = Fraction(1, _TICKS)
     context.framerate = Fraction(rate_fps).limit_denominator(1000)
-    context.gop_size = max(1, round(rate_fps * 600))  # keyframes are asked for, second by second
+    context.gop_size = max(1, round(rate_fps * 2))  # keyframes are asked for second by second; to be sure
     context.max_b_frames = 0
     context.thread_count = 1
     options = dict(_OPTIONS.get(name, {}))
@@ -231,7 +286,7 @@ def encoded(
     for at_ns, image in pictures:
         if encoder is None:
             height, width = image.shape[:2]
-            encoder = Encoder(width, height, rate_fps=rate_fps, bitrate_kbit=bitrate_kbit)
+            encoder = open_encoder(width, height, rate_fps=rate_fps, bitrate_kbit=bitrate_kbit)
         made += encoder.encode(image, at_ns)
     if encoder is None:
         return ()

@@ -9,7 +9,8 @@ light until it has lasted too long for that. Whatever happens, the whole picture
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
@@ -31,7 +32,7 @@ _LEAST_GAP_NS: Final = 120_000_000
 _PAUSE_NS: Final = 3 * _NS
 _WHOLE: Final = 0.4
 """When so much of the picture changes at once it is the light."""
-_SETTLED: Final = 4
+_SETTLED: Final = 3
 """After a change of light so many frames without one, and the background is known again."""
 _USUAL_S: Final = 50.0
 """How fast a place gets used to what goes on there."""
@@ -44,12 +45,19 @@ _CLUTTER_S: Final = 10.0
 _CLUTTER_STEP: Final = 4.0
 """Each so many cells a frame where something came up for one frame only cost one more look in a row."""
 _CLUTTER_MOST: Final = 3.0
+_MOST_EVERYWHERE: Final = 0.25
+_MOST_USUAL: Final = 0.8
+"""What goes on in more of a place than this is never taken for rain, or for what always goes on there."""
 _OLDEST: Final = 3.0
 """How far beyond waking an age goes: so many frames it stays awake after the last movement."""
 _MOST_REGIONS: Final = 4
 _IDLE_NS: Final = 60 * _NS
+_ATTENDED_NS: Final = 5 * _NS
 _FORGIVE: Final = 0.25
 """How fast the time that changes of light may be waited out comes back, in seconds a second."""
+
+
+_Place = tuple[float, float, float, float]
 
 
 class _Level(NamedTuple):
@@ -101,6 +109,7 @@ class MotionGate:
         self._last_ns = 0
         self._whole_ns: int | None = None  # when the whole picture was looked at last
         self._stirred_ns = 0  # when something moved last, or the light changed
+        self._attended: tuple[tuple[_Place, ...], int] = (), 0
         self._patience_s = settings.hold_s
         self._held = ""
 
@@ -126,12 +135,26 @@ class MotionGate:
         else:
             if not 0 <= gap_ns <= _PAUSE_NS:
                 view.resume()
-            self._judge(view, luma, min(max(gap_ns, 0), _PAUSE_NS) / _NS)
+            self._judge(view, luma, min(max(gap_ns, 0), _PAUSE_NS) / _NS, at_ns)
         self._last_ns = at_ns
         self._last = self._answer(at_ns)
         return self._last
 
-    def _judge(self, view: _View, luma: NDArray[np.uint8], elapsed_s: float) -> None:
+    def attend(self, places: Iterable[tuple[float, float, float, float]], at_ns: int) -> None:
+        """Say where something is that is being followed, moving or not; may be called from another thread.
+
+        For a minute the whole picture is looked at every ``look_every_s``; and for as long as it is said
+        again and again, what moves there is not got used to, however long it does: a market is no tree.
+
+        Args:
+            places: Rectangles of y0, x0, y1, x1 in fractions of the picture.
+            at_ns: When it was seen, as for `look`.
+        """
+        attended = tuple(places)
+        if attended:
+            self._attended = attended, at_ns
+
+    def _judge(self, view: _View, luma: NDArray[np.uint8], elapsed_s: float, at_ns: int) -> None:
         """Let the view have the frame, and keep account of why it is held off."""
         self._patience_s = min(self._patience_s + _FORGIVE * elapsed_s, self._settings.hold_s)
         whole = view.compare(luma)
@@ -140,6 +163,8 @@ class MotionGate:
             self._held = self._held or "light"
             view.relearn()
             return
+        places, attended_ns = self._attended
+        view.attend(places if at_ns - attended_ns <= _ATTENDED_NS else ())
         view.learn(elapsed_s)
         if self._held and view.settled:
             self._held = ""
@@ -170,7 +195,7 @@ class MotionGate:
 
     def _look_anyway(self, at_ns: int) -> bool:
         """Whether it is time for the whole picture; the answer True counts it as looked at."""
-        idle = at_ns - self._stirred_ns > _IDLE_NS
+        idle = at_ns - max(self._stirred_ns, self._attended[1]) > _IDLE_NS
         every_s = self._settings.idle_look_every_s if idle else self._settings.look_every_s
         due = self._whole_ns is None or not 0 <= at_ns - self._whole_ns < every_s * _NS
         if due:
@@ -186,6 +211,7 @@ class _View:
         self._grid = Grid(*luma.shape)
         self._background = Background(luma, level.factor)
         self._looks = level.looks
+        self._place = float((3 * self._grid.cell) ** 2)
         self._least = max(2.0, round(level.pixels * (self._grid.cell / 4) ** 2))
         self._seen = None if ignore is None else ~fitted(ignore, *luma.shape)
         pixels = np.ones(luma.shape, np.bool_) if self._seen is None else self._seen
@@ -195,6 +221,9 @@ class _View:
         self._spread = np.zeros(self._grid.shape, np.float32)
         self._age = np.zeros(self._grid.shape, np.float32)
         self._busy = np.zeros(self._grid.shape, np.float32)
+        self._attended: tuple[_Place, ...] = ()
+        self._pixels: Flags | None = None
+        self._unattended = np.ones(self._grid.shape, np.bool_)
         self._elapsed_s = 0.0
         self._clutter = 0.0
         self._needed = float(level.looks)
@@ -225,8 +254,26 @@ class _View:
         changed = np.count_nonzero(self._grid.count(found.changed) >= self._half)
         return changed > _WHOLE * self._counting
 
+    def attend(self, places: tuple[_Place, ...]) -> None:
+        """Get used to nothing that goes on in these places."""
+        if places == self._attended:
+            return
+        self._attended = places
+        self._pixels = self._within(places, self.shape, 0) if places else None
+        self._unattended = ~self._within(places, self._grid.shape, 1)
+
+    @staticmethod
+    def _within(places: tuple[_Place, ...], shape: tuple[int, ...], margin: int) -> Flags:
+        within = np.zeros(shape, np.bool_)
+        height, width = shape
+        for y0, x0, y1, x1 in places:
+            top, left = int(y0 * height) - margin, int(x0 * width) - margin
+            bottom, right = math.ceil(y1 * height) + margin, math.ceil(x1 * width) + margin
+            within[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
+        return within
+
     def learn(self, elapsed_s: float) -> None:
-        self._background.learn(elapsed_s)
+        self._background.learn(elapsed_s, self._pixels)
         self._elapsed_s = elapsed_s
 
     def relearn(self) -> None:
@@ -242,8 +289,8 @@ class _View:
         """Age what goes on next to where something went on in the frame before; learn what is usual."""
         counts = self._grid.count(self._background.moving)
         busy = self._grid.around(counts)
-        limit = self._usual + _USUAL_FACTOR * self._spread
-        np.maximum(limit, _EVERYWHERE_FACTOR * _quantile(busy, _EVERYWHERE), out=limit)
+        everywhere = min(_EVERYWHERE_FACTOR * _quantile(busy, _EVERYWHERE), _MOST_EVERYWHERE * self._place)
+        limit = np.clip(self._usual + _USUAL_FACTOR * self._spread, everywhere, _MOST_USUAL * self._place)
         limit += self._least
         surprising = (busy >= limit) & (counts > 0)
         younger = np.maximum(self._age - 1, 0)
@@ -270,7 +317,7 @@ class _View:
         self._needed = self._looks + min(self._clutter // _CLUTTER_STEP, _CLUTTER_MOST)
 
     def _get_used(self, busy: NDArray[np.float32]) -> None:
-        share = np.float32(min(self._elapsed_s / _USUAL_S, 0.5))
+        share = np.float32(min(self._elapsed_s / _USUAL_S, 0.5)) * self._unattended
         off = busy - self._usual
         self._usual += share * off
         self._spread += share * (np.abs(off) - self._spread)

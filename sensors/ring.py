@@ -1,8 +1,9 @@
 """Owns the film of the last seconds: every frame of a camera, encoded, in memory only, ready to be cut.
 
-It is bounded in time and in bytes; what is older is gone. A frame is handed over without waiting (a queue of
-a few frames, the oldest goes) and encoded in a thread of its own, so that neither the camera nor whoever
-looks at the pictures is ever held up.
+It is bounded in time and in bytes; what is older is gone. A frame is handed over without waiting (a queue
+of a few frames, the oldest goes) and encoded in a thread of its own, so that neither the camera nor whoever
+looks at the pictures is ever held up. While nothing moves one frame a second is filmed: encoding costs
+about a tenth of what a detector does, which is too much for a street where nothing happens all night.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, Encoder, Footage, Picture, Reel
+from sensors.film import ENCODERS, KEY_EVERY_NS, Encoder, Footage, Picture, Reel, open_encoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +32,11 @@ NICE: Final = 15
 """Behind the detector, which stands behind a press."""
 _WAITING: Final = 4
 _RETRY_NS: Final = 10_000_000_000
+_PATIENCE_S: Final = 1.0
+"""A frame takes less, on the smallest board too."""
+_BLOCK: Final = 8
+_VISIBLE: Final = 4.0
+"""A block of the small plane that changes by less than this many levels of 255 on average is noise."""
 
 
 def stand_back() -> None:
@@ -124,7 +135,7 @@ class Strip:
         if self._encoder is not None:
             self._keep(self._encoder, self._encoder.finish())
         self._encoder, self._size = None, (width, height)
-        self._encoder = Encoder(
+        self._encoder = open_encoder(
             width,
             height,
             rate_fps=self._rate_fps,
@@ -154,6 +165,37 @@ class Strip:
             self._bytes -= self._groups.popleft().size
 
 
+class Stillness:
+    """Tells frames that show nothing new from those that do: block by block, against the last of those."""
+
+    def __init__(self) -> None:
+        self._blocks: NDArray[np.float32] | None = None
+        self._at_ns = 0
+
+    def is_idle(self, frame: Frame) -> bool:
+        """Whether a frame can be left out of the film; one a second never can."""
+        blocks, before = _means(frame.luma), self._blocks
+        if (
+            before is not None
+            and before.shape == blocks.shape
+            and 0 <= frame.captured_ns - self._at_ns < KEY_EVERY_NS
+            and float(np.abs(blocks - before).max(initial=0.0)) < _VISIBLE
+        ):
+            return True
+        self._blocks, self._at_ns = blocks, frame.captured_ns
+        return False
+
+
+def _means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The mean of each block; what is left at the right and lower edge is not looked at."""
+    rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
+    whole = luma[: rows * _BLOCK, : columns * _BLOCK]
+    blocks: NDArray[np.float32] = whole.reshape(rows, _BLOCK, columns, _BLOCK).mean(
+        axis=(1, 3), dtype=np.float32
+    )
+    return blocks
+
+
 class Ring:
     """A strip with a thread that films.
 
@@ -164,11 +206,14 @@ class Ring:
     Attributes:
         problem: Why nothing is filmed now, as a sentence; empty while all is well.
         skipped: Frames that came faster than they could be encoded.
+        eager: Whether every frame is filmed, also while nothing moves.
     """
 
     def __init__(self, strip: Strip, *, name: str) -> None:
         self.problem = ""
         self.skipped = 0
+        self.eager = False
+        self._stillness = Stillness()
         self._strip = strip
         self._name = name
         self._waiting: deque[Frame] = deque()
@@ -193,9 +238,17 @@ class Ring:
             self._changed.notify_all()
 
     def cut(self, from_ns: int, to_ns: int) -> Footage:
-        """A copy of the film from the last keyframe at or before `from_ns` to `to_ns`; see `Strip.cut`."""
-        with self._filming:
+        """A copy of the film from the last keyframe at or before `from_ns` to `to_ns`; see `Strip.cut`.
+
+        Nothing where the encoder hangs: whoever cuts has other things to do than to wait for it.
+        """
+        if not self._filming.acquire(timeout=_PATIENCE_S):
+            self.problem = "The encoder hangs; only a new process gets it back."
+            return ()
+        try:
             return self._strip.cut(from_ns, to_ns)
+        finally:
+            self._filming.release()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the thread, once it has filmed what waits; the film can still be cut.
@@ -224,7 +277,7 @@ class Ring:
             self._film(frame)
 
     def _film(self, frame: Frame) -> None:
-        if frame.captured_ns < self._retry_ns:
+        if frame.captured_ns < self._retry_ns or (self._stillness.is_idle(frame) and not self.eager):
             return
         try:
             with self._filming:

@@ -278,13 +278,13 @@ class SecondPathSettings:
 class UploadSettings:
     """How pictures travel to the station."""
 
-    max_kb_s: int = field(
-        default=64,
+    max_kbit: int = field(
+        default=512,
         metadata={
             "help": "Pictures take this much of the line at most, so that alerts find it free.",
-            "unit": "KB/s",
-            "min": 4,
-            "max": 100_000,
+            "unit": "kbit/s",
+            "min": 32,
+            "max": 1_000_000,
         },
     )
 

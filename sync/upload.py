@@ -5,7 +5,7 @@ much of it the station has already), then appended to piece by piece. Nothing ab
 where it goes on after a cut, or after a restart, is asked each time. It is sent when the station has answered
 that the whole file is on its disk and has the SHA-256 that was announced; until then it is not.
 
-It goes slowly on purpose: `max_kb_s` at most, in small drops, so that a press that has to pass the same line
+It goes slowly on purpose: `max_kbit` at most, in small drops, so that a press that has to pass the same line
 finds it free; and it stands still for as long as `hold` says that one is under way.
 
 Source: tus resumable upload protocol 1.0.0 (https://tus.io/protocols/resumable-upload).
@@ -86,7 +86,7 @@ class Upload:
         self.url = urljoin(line.url, "evidence")
         self.waiter = Waiter()
         self._line = line
-        self._rate = settings.max_kb_s * 1024
+        self._rate = settings.max_kbit * 1000 // 8
         self._hold = hold
         self._post = Post(line, self.waiter, name="upload")
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, rng)

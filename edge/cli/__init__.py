@@ -25,6 +25,7 @@ _WHERE = {
     "command": "edge.cli.command",
     "model": "edge.cli.model",
     "detect": "edge.cli.detect",
+    "evaluate": "edge.cli.evaluate",
     "demo": "edge.cli.demo",
     "evidence": "edge.cli.evidence",
     "doctor": "edge.cli.doctor",

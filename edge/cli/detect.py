@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from models.settings import DetectorSettings
+from models.settings import DetectorSettings, TrackerSettings
 
 if TYPE_CHECKING:
     from models.detection import Detection
@@ -37,7 +37,7 @@ _DEFAULTS = DetectorSettings()
 @click.option(
     "--min-score",
     type=click.FloatRange(0.05, 0.95),
-    default=_DEFAULTS.min_score,
+    default=TrackerSettings().min_score,
     show_default=True,
     help="How sure the model has to be.",
 )

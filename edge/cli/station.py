@@ -10,6 +10,7 @@ import click
 
 from edge.cli.language import LANGUAGE
 from edge.cli.run import stop_on_signals
+from edge.cli.stationevidence import command as evidence
 from edge.events import Language
 from edge.received import archived_line
 
@@ -115,3 +116,6 @@ def token(node: str, config: Path, *, revoke: bool) -> None:
         click.echo(tokens.issue(node))
     elif not tokens.revoke(node):
         click.echo(f"{node} had no token.", err=True)
+
+
+command.add_command(evidence)

@@ -136,8 +136,7 @@ class Folder:
         left = [
             name
             for name in sorted(names)
-            if (name.startswith(".") and name.endswith(_PART))
-            or ((stem := stem_of(name)) and f"{stem}{SUFFIX}" not in names)
+            if name.endswith(_PART) or ((stem := stem_of(name)) and f"{stem}{SUFFIX}" not in names)
         ]
         self.remove(*left)
         return left

@@ -1,9 +1,9 @@
 """Owns what happens to pictures around an incident: the thumbnail at once, the clip when it is complete.
 
-The loop of the vision process hands over frames, looks and findings, and never waits for any of it. Two
-threads work behind it: one films (`sensors.ring`), the other one makes thumbnails and clips, one at a time,
-thumbnails first. Everything that waits is bounded. Nothing is raised into the loop: what fails is a fault,
-the alert has gone out long before, and the next incident tries again.
+The loop of the vision process hands over frames, looks and findings, and never waits for any of it: one
+thread films (`sensors.ring`), another one makes thumbnails and clips (`edge.evidence.darkroom`). Nothing is
+raised into the loop: what fails is a fault, the alert has gone out long before, and the next incident tries
+again.
 
 There is one clip for an incident, however long that lasts: from `pre_roll_s` before its alert until
 `post_roll_s` after the last word about it, cut at `max_s`.
@@ -11,111 +11,38 @@ There is one clip for an incident, however long that lasts: from `pre_roll_s` be
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Final
 from uuid import UUID
 
-from edge.errors import EvidenceError, EvidenceFull, EvidenceStuck, EvidenceUnwritable
+from edge.errors import EvidenceStuck
 from edge.events import Fault
-from edge.evidence.clip import Clip, make
-from edge.evidence.cover import HOLD_NS, LINK_NS, Look, covered, look_at, spans
-from edge.evidence.notices import (
-    BEHIND,
-    CLIP,
-    COMPONENT,
-    DISK,
-    FAULTS,
-    FILM,
-    FULL,
-    OUTBOX,
-    SEAL,
-    clip_notice,
-    thumbnail_message,
-)
-from edge.evidence.record import FIRST, ClipRecord
-from edge.evidence.seal import seal_problem
+from edge.evidence.cover import HOLD_NS, LINK_NS, Look, look_at
+from edge.evidence.darkroom import Cut, Darkroom, Eyes, Shot, Take
+from edge.evidence.notices import COMPONENT, FAULTS, FILM
 from edge.evidence.settings import EvidenceSettings
 from edge.evidence.store import Store
-from edge.evidence.thumbnail import shoot
-from edge.evidenceevents import Where
 from edge.incidents import Phase
-from edge.messages import Site, to_message
+from edge.messages import Site
 from edge.rules.finding import Finding
 from models.detection import Detection
 from models.track import Track
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import Footage
-from sensors.ring import Ring, Strip, stand_back
+from sensors.ring import Ring, Strip
 from sync.clock import Clock
-from sync.cloudevent import utc_text
-from sync.errors import SyncError
 from sync.message import Message
 
-_log = logging.getLogger(__name__)
+__all__ = ["Eyes", "Recorder"]
 
 _NS: Final = 1_000_000_000
 _SETTLE_NS: Final = HOLD_NS + _NS // 2
 """Who comes into view right after the end is covered before it too: the looks that follow are waited for."""
-_EXPIRE_NS: Final = 60 * _NS
-_MOST_SHOTS: Final = 8
-_MOST_CLIPS: Final = 4
+_CLEAN_NS: Final = 20 * _NS
+"""How soon clips give way when something else fills the disk."""
 _MOST_DONE: Final = 1000
-_ROOM_BYTES: Final = 8 * 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eyes:
-    """What the pictures came through, for sidecars.
-
-    Attributes:
-        camera: The camera's name.
-        rate_fps: How many frames it gives a second.
-        model: The detection model's name.
-        model_sha256: SHA-256 of its file, in hex.
-        masks_sha256: SHA-256 of the masks' settings, in hex; empty without any.
-    """
-
-    camera: str
-    rate_fps: float
-    model: str = ""
-    model_sha256: str = ""
-    masks_sha256: str = ""
-
-
-@dataclass(slots=True)
-class _Take:
-    """An incident that is being filmed."""
-
-    finding: Finding
-    from_ns: int
-    until_ns: int
-    alerts: list[UUID] = field(default_factory=list)
-    subjects: set[int] = field(default_factory=set)
-    upload: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """One that is complete."""
-
-    take: _Take
-    footage: Footage
-    looks: tuple[Look, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Shot:
-    finding: Finding
-    message_id: UUID
-    frame: Frame
-    looks: tuple[Look, ...]
 
 
 class Recorder:
@@ -146,28 +73,21 @@ class Recorder:
         on_clip: Callable[[UUID], None] | None = None,
     ) -> None:
         self._settings = settings
-        self._store = store
-        self._put = put
-        self._site = site
-        self._clock = clock
-        self._eyes = eyes
-        self._clock_ns = clock_ns
-        self._on_clip = on_clip
         self._ring = Ring(_strip(settings, eyes), name=eyes.camera) if _films(settings) else None
+        self._darkroom = Darkroom(
+            settings,
+            store=store,
+            put=put,
+            site=site,
+            clock=clock,
+            eyes=eyes,
+            clock_ns=clock_ns,
+            on_clip=on_clip,
+        )
         self._looks: deque[Look] = deque()
-        self._takes: dict[UUID, _Take] = {}
+        self._takes: dict[UUID, Take] = {}
         self._done: deque[UUID] = deque(maxlen=_MOST_DONE)
-        self._shots: deque[_Shot] = deque()
-        self._cuts: deque[_Cut] = deque()
-        self._faults: dict[str, str] = {}
-        self._expire_ns: int | None = None
-        self._expire = False
-        self._opened = False
-        self._stopping = False
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-
-    # -- for the loop --------------------------------------------------------------------------------------
+        self._clean_ns: int | None = None
 
     def start(self) -> None:
         """Start the two threads: one films, one makes thumbnails and clips."""
@@ -175,8 +95,7 @@ class Recorder:
             return
         if self._ring is not None:
             self._ring.start()
-        self._thread = threading.Thread(target=self._run, name=f"evidence-{self._eyes.camera}", daemon=True)
-        self._thread.start()
+        self._darkroom.start()
 
     def on_frame(self, frame: Frame) -> None:
         """Film a frame whose masks are burnt in: every frame of the camera, from any thread; never waits."""
@@ -225,15 +144,17 @@ class Recorder:
         """Cut the clips that are complete; for the loop, about once a second."""
         for take in [take for take in self._takes.values() if take.until_ns + _SETTLE_NS <= now_ns]:
             self._cut(take)
-        if self._expire_ns is None or now_ns >= self._expire_ns:
-            self._expire_ns = now_ns + _EXPIRE_NS
-            with self._changed:
-                self._expire = True
-                self._changed.notify_all()
+        if self._clean_ns is None or now_ns >= self._clean_ns:
+            self._clean_ns = now_ns + _CLEAN_NS
+            self._darkroom.clean()
+
+    def is_making(self, incident: UUID) -> bool:
+        """Whether the clip of an incident is still to come: it is being filmed, waits, or is written."""
+        return incident in self._takes or self._darkroom.is_making(incident)
 
     def faults(self) -> tuple[Fault, ...]:
         """What does not work now; `edge.evidence.notices.changes` tells a process's incidents."""
-        now = dict(self._faults)
+        now = dict(self._darkroom.faults)
         if self._ring is not None and self._ring.problem:
             now[FILM] = self._ring.problem
         return tuple(
@@ -256,179 +177,34 @@ class Recorder:
                 problem = str(error)
         for take in list(self._takes.values()):
             self._cut(take)
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(timeout_s)
-            if thread.is_alive():
-                problem = problem or "The thread that writes clips does not end: the disk hangs."
+        self._darkroom.stop(timeout_s)
         if problem:
             raise EvidenceStuck(problem)
 
-    def _begin(self, finding: Finding) -> _Take:
+    def _begin(self, finding: Finding) -> Take:
         from_ns = finding.at_ns - int(self._settings.pre_roll_s * _NS)
-        take = _Take(finding, from_ns, finding.at_ns)
+        take = Take(finding, from_ns, finding.at_ns)
         self._takes[finding.incident] = take
+        self._film_all()
         return take
 
     def _shoot(self, finding: Finding, message_id: UUID, frame: Frame) -> None:
         if not self._looks or self._looks[-1].at_ns != frame.captured_ns:
             self.on_look(frame.captured_ns, (), finding.tracks)
-        with self._changed:
-            if len(self._shots) >= _MOST_SHOTS:
-                self._shots.popleft()
-                self._say(BEHIND, "More alerts came at once than thumbnails can be made of; some have none.")
-            self._shots.append(_Shot(finding, message_id, frame, tuple(self._looks)))
-            self._changed.notify_all()
+        self._darkroom.shoot(Shot(finding, message_id, frame, tuple(self._looks)))
 
-    def _cut(self, take: _Take) -> None:
-        del self._takes[take.finding.incident]
+    def _cut(self, take: Take) -> None:
+        if self._ring is not None:
+            footage = self._ring.cut(take.from_ns, take.until_ns)
+            self._darkroom.develop(Cut(take, footage, tuple(self._looks)))
         self._done.append(take.finding.incident)
-        if self._ring is None:
-            return
-        footage = self._ring.cut(take.from_ns, take.until_ns)
-        with self._changed:
-            if len(self._cuts) >= _MOST_CLIPS:
-                self._say(BEHIND, "More incidents came at once than clips can be made of; some have none.")
-                return
-            self._cuts.append(_Cut(take, footage, tuple(self._looks)))
-            self._changed.notify_all()
+        del self._takes[take.finding.incident]
+        self._film_all()
 
-    # -- the thread ----------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        stand_back()
-        problem = seal_problem(self._settings.recipients) if self._settings.recipients else ""
-        self._say(SEAL, problem)
-        while (work := self._next()) is not None:
-            try:
-                work()
-            except EvidenceError as error:
-                self._failed(error)
-            except Exception as error:  # noqa: BLE001 - the thread's outer edge: the next incident needs it
-                _log.exception("evidence stumbled")
-                self._say(CLIP, f"Keeping pictures stumbled over an error of the software: {error!r}.")
-
-    def _next(self) -> Callable[[], None] | None:
-        """Wait for something to do; None when there is nothing left and the end has come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._shots or self._cuts or self._expire or self._stopping)
-            if self._shots:
-                shot = self._shots.popleft()
-                return lambda: self._send_shot(shot)
-            if self._cuts:
-                cut = self._cuts.popleft()
-                return lambda: self._keep(cut)
-            if self._stopping:
-                return None
-            self._expire = False
-            return self._clean
-
-    def _send_shot(self, shot: _Shot) -> None:
-        image, at_ns, best = shot.frame.image, shot.frame.captured_ns, shot.finding.best
-        height, width = image.shape[:2]
-        subjects = {track.id for track in (best, *shot.finding.tracks)}
-        stretches = spans(shot.looks, subjects, width=width, height=height)
-        picture = covered(image, at_ns, stretches)
-        made = shoot(picture, best.box, max_bytes=self._settings.thumbnail_kb * 1000)
-        self._tell(
-            thumbnail_message(
-                shot.finding,
-                shot.message_id,
-                made,
-                site=self._site,
-                camera=self._eyes.camera,
-                model=self._eyes.model,
-            )
-        )
-
-    def _keep(self, cut: _Cut) -> None:
-        if not self._opened:
-            self._clean()
-        if self._store.has_record(cut.take.finding.incident):
-            return  # a former run kept it: there is one clip for an incident
-        width, height = (cut.footage[0].width, cut.footage[0].height) if cut.footage else (1, 1)
-        clip = make(
-            cut.footage,
-            spans(cut.looks, cut.take.subjects, width=width, height=height),
-            recipients=self._settings.recipients,
-            rate_fps=self._eyes.rate_fps,
-            bitrate_kbit=self._settings.bitrate_kbit,
-        )
-        self._say(SEAL, clip.unsealed)
-        held = self._store.keep(self._draft(cut.take, clip), clip.files)
-        for code in (FULL, DISK, CLIP, BEHIND):
-            self._say(code, "")
-        self._tell(to_message(clip_notice(held, Where.NODE, upload=cut.take.upload), self._site))
-        if cut.take.upload and self._on_clip is not None:
-            self._on_clip(held.record.incident)
-
-    def _draft(self, take: _Take, clip: Clip) -> ClipRecord:
-        begins_us, ends_us = self._ago_us(clip.begin_ns), self._ago_us(clip.end_ns)
-        wall_us = self._clock.wall_us()
-        return ClipRecord(
-            number=1,
-            previous=FIRST,
-            node="",
-            incident=take.finding.incident,
-            alerts=tuple(take.alerts),
-            kind=take.finding.kind,
-            rule=take.finding.rule,
-            zone=take.finding.zone,
-            camera=self._eyes.camera,
-            begins=utc_text(wall_us - begins_us),
-            ends=utc_text(wall_us - ends_us),
-            clock=self._clock.quality(),
-            boot_id=self._clock.boot_id,
-            begins_ms=max(0, (self._clock.monotonic_us() - begins_us) // 1000),
-            pictures=clip.pictures,
-            model=self._eyes.model,
-            model_sha256=self._eyes.model_sha256,
-            masks_sha256=self._eyes.masks_sha256,
-            software=version("tuquan"),
-            files=(),
-        )
-
-    def _ago_us(self, at_ns: int) -> int:
-        return (self._clock_ns() - at_ns) // 1000
-
-    def _clean(self) -> None:
-        """At the first time sweep up, then delete what is too old or too much."""
-        if not self._opened:
-            self._store.open()
-            self._opened = True
-        if self._store.directory.exists():
-            self._store.expire()
-            if FULL in self._faults and self._store.room_bytes() > _ROOM_BYTES:
-                self._say(FULL, "")
-
-    def _tell(self, message: Message) -> None:
-        try:
-            self._put(message)
-        except SyncError as error:
-            self._say(OUTBOX, f"The outbox takes no pictures now: {error}")
-        else:
-            self._say(OUTBOX, "")
-
-    def _failed(self, error: EvidenceError) -> None:
-        code = (
-            FULL
-            if isinstance(error, EvidenceFull)
-            else DISK
-            if isinstance(error, EvidenceUnwritable)
-            else CLIP
-        )
-        self._say(code, str(error))
-
-    def _say(self, code: str, text: str) -> None:
-        if text and self._faults.get(code) != text:
-            _log.error("%s", text)
-        if text:
-            self._faults[code] = text
-        else:
-            self._faults.pop(code, None)
+    def _film_all(self) -> None:
+        """During an incident every frame counts; else those that show something new."""
+        if self._ring is not None:
+            self._ring.eager = bool(self._takes)
 
 
 def _films(settings: EvidenceSettings) -> bool:

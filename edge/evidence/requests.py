@@ -91,7 +91,7 @@ class Requests:
         Raises:
             OSError: The folder cannot be read.
         """
-        return len(self._folder.names())
+        return sum(name.endswith(SUFFIX) for name in self._folder.names())
 
     def remove(self, request: Request) -> None:
         """It is done, or will never be.

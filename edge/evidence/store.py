@@ -37,6 +37,7 @@ KEEP_RECORDS: Final = timedelta(days=400)
 _MB: Final = 2**20
 _SIDECAR_BYTES: Final = 16 * 1024
 """Room for a clip's sidecar, the note of a deletion and the blocks that are not full."""
+_PROBE: Final = "probe.part"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -205,6 +206,17 @@ class Store:
                 gone = self._delete(old, RETENTION, "age")
                 self._forget()
             return gone + self._delete(self._too_much(0), RETENTION, "room")
+
+    def probe(self) -> None:
+        """Try whether the disk takes anything.
+
+        Raises:
+            EvidenceFull: the disk is full.
+            EvidenceUnwritable: it refuses.
+        """
+        with self._folder.writing():
+            self._folder.write(_PROBE, bytes(_SIDECAR_BYTES))
+            self._folder.remove(_PROBE)
 
     def room_bytes(self) -> int:
         """What a clip may still take, without any deletion; below 0 where there is too much already."""

@@ -1,4 +1,4 @@
-"""Which pictures came from which node, and who opened what for which reason: a small SQLite file beside them.
+"""Which pictures came from which node, and who opened or deleted which and why: a small SQLite file there.
 
 Each call opens the file and closes it again: a running station and somebody at its terminal share it. What is
 written is on the disk when the call returns. Nothing is ever taken out of it.
@@ -7,8 +7,10 @@ written is on the disk when the call returns. Nothing is ever taken out of it.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -25,8 +27,9 @@ _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS file (n INTEGER PRIMARY KEY, node TEXT NOT NULL, incident TEXT NOT NULL,
  role TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, received_us INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS file_incident ON file (incident);
-CREATE TABLE IF NOT EXISTS release (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL,
- sha256 TEXT NOT NULL, output TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS deed (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL,
+ name TEXT NOT NULL, sha256 TEXT NOT NULL, output TEXT NOT NULL, by TEXT NOT NULL,
+ reason TEXT NOT NULL) STRICT;
 """
 
 
@@ -67,23 +70,32 @@ class Arrived:
         }
 
 
+class DeedKind(StrEnum):
+    """What somebody did to a picture."""
+
+    OPENED = "opened"
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """That somebody opened a sealed original.
+class Deed:
+    """That somebody opened a sealed original, or deleted a file.
 
     Attributes:
         at_us: When, microseconds since 1970 in UTC.
-        name: The sealed file's name.
-        sha256: Of the sealed file, in hex.
-        output: Where the open one was written.
+        kind: What was done.
+        name: The file's name; with its node, ``commune/name``, before it where the station had it.
+        sha256: Of the file, in hex.
+        output: Where the open one was written; "" for a deletion.
         by: Who did it.
         reason: Why.
     """
 
     at_us: int
+    kind: DeedKind
     name: str
     sha256: str
-    output: str
+    output: str = ""
     by: str
     reason: str
 
@@ -91,6 +103,7 @@ class Release:
         """All of it in JSON's own types, the time as RFC 3339."""
         return {
             "at": utc_text(self.at_us),
+            "deed": self.kind.value,
             "name": self.name,
             "sha256": self.sha256,
             "output": self.output,
@@ -134,23 +147,23 @@ class Ledger:
             "(? IN ('', node)) AND (? IN ('', incident)) AND received_us >= ?", node, wanted, since_us
         )
 
-    def release(self, release: Release) -> None:
-        """Note that somebody opens an original; before it is done."""
-        values = (release.at_us, release.name, release.sha256, release.output, release.by, release.reason)
+    def note(self, deed: Deed) -> None:
+        """Note what somebody does; before it is done."""
+        values = (deed.at_us, deed.kind.value, deed.name, deed.sha256, deed.output, deed.by, deed.reason)
         with self._open() as connection:
-            connection.execute("INSERT INTO release VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT INTO deed VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    def releases(self) -> list[Release]:
-        """Who opened what, newest first."""
+    def deeds(self) -> list[Deed]:
+        """Who did what, newest first."""
         if not self.path.exists():
             return []
         with self._open() as connection:
             rows = connection.execute(
-                "SELECT at_us, name, sha256, output, by, reason FROM release ORDER BY n DESC"
+                "SELECT at_us, kind, name, sha256, output, by, reason FROM deed ORDER BY n DESC"
             ).fetchall()
         return [
-            Release(at_us=at, name=name, sha256=sha, output=out, by=by, reason=why)
-            for at, name, sha, out, by, why in rows
+            Deed(at_us=at, kind=DeedKind(kind), name=name, sha256=sha, output=out, by=by, reason=why)
+            for at, kind, name, sha, out, by, why in rows
         ]
 
     def _files(self, where: str, *values: object) -> list[Arrived]:
@@ -176,6 +189,9 @@ class Ledger:
             connection.execute("PRAGMA synchronous = FULL")
             if new:
                 self.path.chmod(0o640)
+                if os.geteuid() == 0:  # the station's own user goes on with it
+                    owner = self.path.parent.stat()
+                    os.chown(self.path, owner.st_uid, owner.st_gid)
             connection.executescript(_TABLES)
             with connection:
                 yield connection

@@ -222,10 +222,11 @@ class Shelf:
                 f"All of it came, and it is not what was announced: its SHA-256 is {found}. It is gone here."
             )
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-        part.chmod(0o640)
-        part.replace(whole)
-        sync_directory(whole.parent)
-        self._enter(node, state.meta.incident, state.meta.role, whole, found)
+        with self._turn:
+            part.chmod(0o640)
+            part.replace(whole)
+            sync_directory(whole.parent)
+            self._enter(node, state.meta.incident, state.meta.role, whole, found)
         self._path(node, state.meta, _NOTE).unlink(missing_ok=True)
         return State(meta=state.meta, length=state.length, offset=state.length, complete=True)
 

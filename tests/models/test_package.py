@@ -14,7 +14,7 @@ import models
 from models import errors
 from models.errors import FetchFailed, ModelsError, SourceFailed
 from models.report import FileState, describe
-from models.settings import DetectorSettings
+from models.settings import DetectorSettings, TrackerSettings
 
 FOLDER = Path(models.__file__).parent
 HEAVY = ("numpy", "PIL", "ai_edge_litert", "tflite_runtime", "requests")
@@ -34,6 +34,7 @@ def loaded_after(statement):
         "import models",
         "from models import Box, Detection, ModelsError, load_manifest; load_manifest()",
         "from models import DetectorSettings, verify, Limits; list(DetectorSettings().problems())",
+        "from models import Track, TrackerSettings; TrackerSettings()",
     ],
 )
 def test_the_light_names_import_nothing_heavy(statement):
@@ -91,9 +92,10 @@ def test_a_failed_fetch_can_be_read_by_a_program():
     assert "  1. npm:a@1: it is gone." in str(failed)
 
 
-def test_each_setting_has_its_sentence():
+@pytest.mark.parametrize("settings", [DetectorSettings, TrackerSettings])
+def test_each_setting_has_its_sentence(settings):
     """Every field of the settings explains itself."""
-    for entry in dataclasses.fields(DetectorSettings):
+    for entry in dataclasses.fields(settings):
         assert entry.metadata["help"].endswith(".")
         assert entry.default is not dataclasses.MISSING
 

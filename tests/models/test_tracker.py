@@ -305,6 +305,15 @@ def test_a_clock_that_stands_or_goes_back_is_no_further_look(scene, step):
     assert scene.look(seen(0.5))[0].confirmed
 
 
+def test_scores_and_boxes_that_are_no_numbers_are_left_out(scene):
+    """What a broken model may say neither begins a track nor stops the others."""
+    broken = Detection(label="person", score=float("nan"), box=seen(0.5).box)
+    empty = Detection(label="person", score=0.9, box=Box(y0=float("nan"), x0=0.0, y1=1.0, x1=1.0))
+    for _ in range(5):
+        scene.look(seen(0.2), broken, empty)
+    assert [track.looks for track in scene.tracks] == [5]
+
+
 LOOKS = st.lists(
     st.tuples(
         st.integers(-SECOND, 5 * SECOND),

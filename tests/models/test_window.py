@@ -1,4 +1,4 @@
-"""Windows: what is looked at, that nothing is distorted, and that what was found comes back to its place."""
+"""Windows: what is looked at, how closely, and that what was found comes back to its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.detection import Box, Detection
 from models.errors import PictureError
 from models.settings import TrackerSettings
 from models.tracker import Tracker
-from models.window import Window, choose, cut, restore, whole
+from models.window import Window, choose, cut, restore
 
 WIDTH, HEIGHT = 1280, 720
 
@@ -97,19 +97,10 @@ def test_cutting_takes_the_pixels_of_the_window():
     assert part.flags.c_contiguous
 
 
-def test_a_picture_that_is_not_square_gets_grey_above_and_below():
-    """The proportions are kept: a whole picture of 4:2 lies in the middle of a grey square."""
-    square = cut(np.full((20, 40, 3), 200, dtype=np.uint8), whole(40, 20))
-    assert square.shape == (40, 40, 3)
-    assert (square[10:30] == 200).all()
-    assert (square[:10] == 128).all()
-    assert (square[30:] == 128).all()
-
-
 def test_what_is_no_picture_cannot_be_cut():
     """A grey plane, or a picture with a fourth channel, is refused as a detector refuses it."""
     with pytest.raises(PictureError):
-        cut(np.zeros((20, 40), dtype=np.uint8), whole(40, 20))
+        cut(np.zeros((20, 40), dtype=np.uint8), Window(left=0, top=0, width=20, height=20))
 
 
 def test_what_was_found_comes_back_to_its_place():
@@ -124,14 +115,6 @@ def test_the_whole_picture_changes_nothing():
     """Without a window, detections stay as the detector gave them."""
     found = (person(0.0, 0.0, 1.0, 1.0),)
     assert restore(found, None, WIDTH, HEIGHT) == found
-
-
-def test_grey_is_left_out_again():
-    """Boxes are cut to the picture; what lies in the grey alone is no detection."""
-    inside, outside = person(0.2, 0.4, 0.6, 0.5), person(0.0, 0.4, 0.2, 0.5)
-    (found,) = restore([inside, outside], whole(400, 200), 400, 200)
-    assert found.box.pixels(400, 200) == (160, 0, 200, 140)
-    assert not found.cut
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Film in memory: encoded for real, cut, decoded, and read back from the MP4 that it becomes."""
 
 import io
+import re
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -8,7 +10,17 @@ import pytest
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, Encoder, Reel, decoded, encoded, length_bytes, mp4
+from sensors.film import (
+    ENCODERS,
+    Headers,
+    Picture,
+    Reel,
+    decoded,
+    encoded,
+    length_bytes,
+    mp4,
+    open_encoder,
+)
 from sensors.ring import Ring, Strip
 
 START_NS = 5_000_000_000_000
@@ -75,7 +87,7 @@ def test_what_goes_in_comes_out(name):
 
 def test_x264_is_here():
     """The wheel of PyAV brings x264, so that clips play everywhere."""
-    assert Encoder(64, 64, rate_fps=5.0, bitrate_kbit=200).name in ("libx264", "h264_v4l2m2m")
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200).name in ("libx264", "h264_v4l2m2m")
 
 
 def test_a_clip_begins_at_the_keyframe_before_it():
@@ -192,6 +204,52 @@ def test_without_any_encoder_every_reason_is_given():
         strip(encoders=["nonsense", "nowhere"]).add(frame(0))
 
 
+def split(data):
+    """The NAL units of H.264 by their type."""
+    return [(unit[0] & 31, b"\0\0\0\1" + unit) for unit in re.split(b"\0{2,}\1", data) if unit]
+
+
+def test_parameter_sets_that_come_once_are_put_before_every_keyframe():
+    """A hardware encoder gives them with its first picture only; a clip can begin at any keyframe."""
+    (reel,) = filled(strip(encoders=["libx264"]), 35).cut(0, START_NS + 10**10)
+    headers, completed = Headers(), []
+    for number, entry in enumerate(reel.pictures):
+        bare = (
+            entry.data if not number else b"".join(u for kind, u in split(entry.data) if kind not in (7, 8))
+        )
+        completed.append(replace(entry, data=headers.complete(bare, key=entry.key)))
+    late = next(n for n, entry in enumerate(completed) if entry.key and n > 20)
+    assert len(list(decoded((replace(reel, pictures=tuple(completed[late:])),)))) == 35 - late
+
+
+def test_parameter_sets_that_come_alone_are_no_picture():
+    """Some encoders give them in a packet of their own, before the first picture."""
+    (reel,) = filled(strip(encoders=["libx264"]), 3).cut(0, START_NS + 10**10)
+    first = reel.pictures[0]
+    sets = b"".join(unit for kind, unit in split(first.data) if kind in (7, 8))
+    rest = b"".join(unit for kind, unit in split(first.data) if kind not in (7, 8))
+    headers = Headers()
+    assert headers.complete(sets, key=False) == b""
+    whole = Picture(headers.complete(rest, key=True), first.at_ns, key=True)
+    assert len(list(decoded((replace(reel, pictures=(whole, *reel.pictures[1:])),)))) == 3
+
+
+def test_a_hardware_encoder_that_gives_nothing_usable_is_passed_over(monkeypatch, tmp_path):
+    """It is tried with a few pictures first; where they do not come back, the next encoder films."""
+    monkeypatch.setattr("sensors.film._HARDWARE", "mpeg4")
+    monkeypatch.setattr("sensors.film._DEVICE", tmp_path)
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["mpeg4", "libx264"]).name == "mpeg4"
+    monkeypatch.setattr("sensors.film.decoded", lambda _footage: iter(()))
+    assert open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["mpeg4", "libx264"]).name == "libx264"
+
+
+def test_hardware_that_is_not_there_is_not_tried(monkeypatch, tmp_path):
+    """Without its device the encoder is not even opened."""
+    monkeypatch.setattr("sensors.film._DEVICE", tmp_path / "none")
+    with pytest.raises(FilmError, match=r"64x64 \(\)"):
+        open_encoder(64, 64, rate_fps=5.0, bitrate_kbit=200, names=["h264_v4l2m2m"])
+
+
 class _Failing:
     """An encoder that opens and then fails, as a hardware one does that another program holds."""
 
@@ -211,7 +269,7 @@ def test_an_encoder_that_opens_and_fails_gives_way_to_the_next(monkeypatch):
     """Only the first frame is lost: the next one is filmed by the next encoder."""
     film = strip(encoders=["first", "libx264"])
     with monkeypatch.context() as patch:
-        patch.setattr("sensors.ring.Encoder", _Failing)
+        patch.setattr("sensors.ring.open_encoder", _Failing)
         with pytest.raises(FilmError, match="busy"):
             film.add(frame(0))
     film.add(frame(1))
@@ -265,7 +323,7 @@ def test_a_camera_that_cannot_be_filmed_is_a_problem_that_is_told_and_tried_agai
     """For ten seconds of film nothing is tried; then it works again, and the problem is gone."""
     ring = Ring(strip(encoders=["libx264"]), name="gate")
     with monkeypatch.context() as patch:
-        patch.setattr("sensors.ring.Encoder", _Failing)
+        patch.setattr("sensors.ring.open_encoder", _Failing)
         ring._film(frame(0))
         assert "device busy" in ring.problem
     ring._film(frame(1))
@@ -275,6 +333,61 @@ def test_a_camera_that_cannot_be_filmed_is_a_problem_that_is_told_and_tried_agai
     assert times(ring.cut(0, START_NS + 10**11)) == [10.1]
 
 
+def street(number, *, noise=0.0, walker=False, seed=5):
+    """A dark picture at five frames a second, with a sensor's noise, and perhaps somebody far away in it."""
+    image = np.full((120, 160, 3), 40.0) + np.random.default_rng(seed + number).normal(
+        0, noise, (120, 160, 3)
+    )
+    if walker:
+        image[60:72, 80 + number : 84 + number] += 60
+    image = image.clip(0, 255).astype(np.uint8)
+    return Frame(
+        image=image, luma=image[..., 1], captured_ns=START_NS + number * 200_000_000, sequence=number
+    )
+
+
+def filmed(ring):
+    return times(ring.cut(0, START_NS + 10**12))
+
+
+@pytest.mark.parametrize("noise", [0.0, 4.0])
+def test_while_nothing_moves_one_frame_a_second_is_filmed(noise):
+    """A still night costs a fifth of the encoding at five frames a second, its noise included."""
+    ring = Ring(strip(), name="gate")
+    for number in range(51):
+        ring._film(street(number, noise=noise))
+    assert filmed(ring) == [float(second) for second in range(11)]
+
+
+def test_a_walker_far_away_is_filmed_more_often():
+    """Twelve pixels high in the small plane, in the dark, one pixel a frame: every other frame at least."""
+    ring = Ring(strip(), name="gate")
+    for number in range(30):
+        ring._film(street(number, noise=2.0, walker=number >= 10))
+    found = filmed(ring)
+    assert found[:2] == [0.0, 1.0]
+    assert sum(at >= 2.0 for at in found) >= 9
+    assert max(np.diff(found)) <= 1.0
+
+
+def test_during_an_incident_every_frame_is_filmed():
+    """However still the picture: the film of an incident has no gaps."""
+    ring = Ring(strip(), name="gate")
+    ring.eager = True
+    for number in range(10):
+        ring._film(street(number))
+    assert len(filmed(ring)) == 10
+
+
+def test_a_plane_of_another_size_or_a_tiny_one_is_no_reason_to_fail():
+    """A camera that changes its size is filmed; a plane smaller than a block is filmed once a second."""
+    ring = Ring(strip(), name="gate")
+    for number, height in enumerate((120, 60, 4, 4)):
+        entry = street(number)
+        ring._film(replace(entry, luma=entry.luma[:height]))
+    assert filmed(ring) == [0.0, 0.2, 0.4]
+
+
 def test_a_slip_of_the_software_does_not_end_the_filming(monkeypatch):
     """Whatever is raised, the thread goes on, and says so."""
     ring = Ring(strip(), name="gate")
@@ -282,6 +395,17 @@ def test_a_slip_of_the_software_does_not_end_the_filming(monkeypatch):
         patch.setattr(Strip, "add", lambda _self, _frame: 1 / 0)
         ring._film(frame(0))
     assert "ZeroDivisionError" in ring.problem
+
+
+def test_an_encoder_that_hangs_holds_up_nobody_who_cuts(monkeypatch):
+    """The loop that asks for a clip gets none, and the problem is told."""
+    monkeypatch.setattr("sensors.ring._PATIENCE_S", 0.01)
+    ring = Ring(strip(), name="gate")
+    ring._film(frame(0))
+    with ring._filming:
+        assert ring.cut(0, START_NS + 10**10) == ()
+    assert "hangs" in ring.problem
+    assert times(ring.cut(0, START_NS + 10**10)) == [0.0]
 
 
 def test_a_thread_that_does_not_end_is_told(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from sync.command import (
     MAX_BYTES,
     TAKES,
     Answer,
+    Arguments,
     Command,
     CommandName,
     Outcome,
@@ -128,7 +130,7 @@ def test_what_a_later_sender_adds_is_ignored_outside_the_arguments():
 def test_every_command_says_what_it_takes():
     """The table is complete and names arguments that exist."""
     assert set(TAKES) == set(CommandName)
-    known = set(Command.read("test", payload()).args.__dataclass_fields__)
+    known = {entry.metadata.get("alias", entry.name) for entry in fields(Arguments)}
     assert set().union(*TAKES.values()) == known
 
 
@@ -244,3 +246,13 @@ def test_a_long_reason_is_cut_to_fit_an_answer():
     text = shortened("pin 99 does not exist;\n" * 60)
     assert len(text) < 700
     assert text.isprintable()
+
+
+def test_a_deletion_travels_as_it_is_written():
+    """`from` and `to` are words on the wire, and what is read is what was sent."""
+    args = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00+07:00", "reason": "đơn số 5"}
+    command = Command.read("evidence-delete", payload(args=args))
+    assert (command.args.begins, command.args.ends, command.args.reason) == tuple(args.values())
+    assert json.loads(command.to_payload())["args"] == args
+    with pytest.raises(CommandError):
+        Command.read("evidence-request", payload(args=args))

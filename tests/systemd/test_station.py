@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.demo.assets import cache_directory
 from edge.demo.broker import BrokerUnavailable, locate_mosquitto
+from sync.station.settings import ArchiveSettings
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "tuquan-station.service"
@@ -262,3 +263,10 @@ def test_station_and_duty_room_hear_and_say_what_is_theirs(people):
     assert not station.may(f"{BASE}/gate/alert/panic")
     assert not station.may(f"{BASE}/gate/command/silence")
     assert not duty.may(f"{BASE}/gate/receipt")
+
+
+def test_pictures_lie_where_the_unit_may_write():
+    """The folder of what nodes send is in the one directory that the sandbox leaves open."""
+    (state,) = values("StateDirectory")
+    assert ArchiveSettings().evidence_directory.is_relative_to(Path("/var/lib") / state)
+    assert values("StateDirectoryMode") == ["0750"]

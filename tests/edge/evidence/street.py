@@ -58,6 +58,7 @@ def scene(at_s, *walkers):
     """The street at a moment: a soft grey ramp, and whoever walks there."""
     image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     image[..., 2] = np.linspace(60, 130, WIDTH, dtype=np.uint8)
+    image[:16, -16:] = 40 + 80 * (round(at_s * 10) % 2)  # a lamp that blinks: no frame is like the one before
     for walker in walkers:
         left, top, *_ = walker.box(at_s).pixels(WIDTH, HEIGHT)
         if 0 <= left <= WIDTH - 40:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.evidence.cover import CELLS, HOLD_NS, Look, Seen, covered, head, look_at, padded, spans
 from models.detection import Box, Detection
@@ -78,6 +80,32 @@ def test_a_track_that_changes_its_number_is_covered_over_the_change():
     found = cover([*looks([0.0, 0.5], SUBJECT), *looks([1.0, 1.5], renamed)])
     for at_s in (0.55, 0.8, 1.0, 1.4):
         assert is_covered(found, at_s, SUBJECT.box(at_s))
+
+
+boxes = st.builds(
+    lambda x, y, w, h: Box(y0=y, x0=x, y1=min(1.0, y + h), x1=min(1.0, x + w)),
+    *(st.integers(0, 900).map(lambda value: value / 1000) for _ in range(2)),
+    *(st.integers(20, 500).map(lambda value: value / 1000) for _ in range(2)),
+)
+
+
+@settings(deadline=None)
+@given(
+    crowd=st.lists(st.lists(st.tuples(boxes, st.integers(0, 4)), max_size=5), min_size=1, max_size=6),
+    gaps=st.lists(st.integers(50, 6000).map(lambda value: value / 1000), min_size=6, max_size=6),
+)
+def test_whatever_the_looks_everybody_in_them_is_covered(crowd, gaps):
+    """Any boxes, any numbers, any gaps: at each look every other one is covered whole, and every head."""
+    times = np.cumsum(gaps)
+    seen = [
+        Look(ns(at_s), tuple(Seen(box, track) for box, track in people))
+        for at_s, people in zip(times, crowd, strict=False)
+    ]
+    found = cover(seen)
+    for at_s, look in zip(times, seen, strict=False):
+        for person in look.people:
+            box = person.box if person.track != 1 else top(person.box, 0.2)
+            assert is_covered(found, at_s, box)
 
 
 def test_two_who_cross_keep_their_own_cover():

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import threading
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge.describe.samples import rendered
 from edge.errors import EvidenceStuck
 from edge.evidence.notices import FAULTS, changes
 from edge.evidence.record import Role, sha256
@@ -21,6 +23,7 @@ from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.incidents import Incidents, Phase
 from models.detection import Box, Detection
 from sensors.camera import Frame
+from sync.envelope import MAX_PAYLOAD_BYTES, open_envelope
 from sync.errors import OutboxFull
 from sync.message import Message, MessageClass
 from tests.edge.evidence.street import (
@@ -351,6 +354,19 @@ def test_a_disk_that_refuses_is_a_fault(make_gate, monkeypatch):
     assert len(gate.told("thumbnail")) == 1
 
 
+def test_a_disk_that_is_well_again_ends_its_fault_without_an_incident(make_gate, make_store, monkeypatch):
+    """Now and then the disk is tried; the fault goes when it takes something, and nothing is left of it."""
+    gate = make_gate()
+    make_store().probe()
+    gate.recorder._darkroom._say("disk", "It refused.")
+    gate.recorder._darkroom._say("full", "There was no room.")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "room_bytes", lambda _self: 10**9)
+        gate.recorder.tick(ns(1))
+        wait_for(lambda: not gate.faults())
+    assert not list(make_store().directory.glob("*probe*"))
+
+
 def test_an_outbox_that_takes_nothing_is_a_fault_until_it_does(make_gate):
     """The outbox refuses pictures first; that is said, and forgotten once it takes them again."""
     gate = make_gate()
@@ -372,14 +388,69 @@ def test_a_time_that_was_not_filmed_is_a_fault(make_gate):
     assert "no film" in gate.faults()["clip"]
 
 
+def test_a_clip_that_is_still_to_come_is_known(make_gate, make_store):
+    """Whoever asks for a clip in the middle of the incident can be told to wait for it."""
+    gate = make_gate()
+    gate.play(0, 1, SUBJECT)
+    assert not gate.recorder.is_making(INCIDENT)
+    gate.find(1.0, SUBJECT)
+    gate.play(1, 5, SUBJECT)
+    assert gate.recorder.is_making(INCIDENT)
+    gate.play(5, 14, SUBJECT)
+    wait_for(lambda: not gate.recorder.is_making(INCIDENT))
+    assert make_store().find(INCIDENT) is not None
+
+
+def test_a_camera_that_changes_its_size_in_the_middle_gives_one_clip(make_gate, make_store, roomy, key):
+    """Both files play from the first picture to the last, in the size that they began with."""
+    pyrage = pytest.importorskip("pyrage")
+    gate = make_gate(replace(roomy, recipients=(str(key.to_public()),)))
+    gate.play(0, 3, SUBJECT, OTHER)
+    gate.find(3.0, SUBJECT, OTHER)
+    for number in range(30, 60):
+        large = scene(number / RATE, SUBJECT, OTHER).repeat(2, axis=0).repeat(2, axis=1)
+        gate.now_ns = ns(number / RATE)
+        gate.recorder.on_frame(
+            Frame(image=large, luma=large[..., 1], captured_ns=gate.now_ns, sequence=number)
+        )
+        gate.look(number / RATE, SUBJECT, OTHER)
+        wait_for(lambda: not gate.recorder._ring._waiting)
+    gate.recorder.close()
+    held = make_store().find(INCIDENT)
+    blurred = pictures(held.paths[Role.BLURRED].read_bytes())
+    original = pictures(pyrage.decrypt(held.paths[Role.ORIGINAL].read_bytes(), [key]))
+    assert {image.shape for _, image in (*blurred, *original)} == {(240, 320, 3)}
+    assert len(blurred) == len(original) == 60
+    for at_s, image in blurred:
+        other = OTHER.box(at_s)
+        assert likeness(part(image, other), part(scene(at_s, OTHER), other)) < 0.35
+
+
+def test_the_largest_thumbnail_passes_every_hop(make_gate):
+    """As it travels it is far below what the station takes in one message, and reads back as it was."""
+    gate = make_gate()
+    noise = np.random.default_rng(4).integers(0, 255, (480, 640, 3), np.uint8)
+    gate.recorder.on_finding(
+        finding(SUBJECT.tracked(1), 1), MESSAGE,
+        Frame(image=noise, luma=noise[..., 0], captured_ns=ns(1), sequence=1),
+    )  # fmt: skip
+    wait_for(lambda: gate.messages)
+    thumbnail = Thumbnail.from_data(gate.messages[0].data)
+    payload = json.dumps(rendered(thumbnail)).encode()
+    assert 20_000 < len(payload) < MAX_PAYLOAD_BYTES * 0.7
+    envelope, data = open_envelope(payload)
+    assert envelope.type == "vn.tuquan.evidence.thumbnail"
+    assert Thumbnail.from_data(data) == thumbnail
+
+
 def test_a_flood_of_incidents_is_bounded(make_gate, roomy):
     """A hundred alerts at once: as many pictures as can wait, and a fault that says so."""
     gate = make_gate(started=False)
     for number in range(100):
         gate.find(1.0, SUBJECT, incident=UUID(int=100 + number))
-    assert len(gate.recorder._shots) == 8
+    assert len(gate.recorder._darkroom._shots) == 8
     gate.recorder.tick(ns(60))
-    assert len(gate.recorder._cuts) == 4
+    assert len(gate.recorder._darkroom._cuts) == 4
     assert "behind" in gate.faults()
 
 
@@ -387,7 +458,7 @@ def test_a_slip_of_the_software_is_a_fault_and_the_next_incident_is_kept(make_ga
     """Whatever is raised, the thread goes on."""
     gate = make_gate()
     with monkeypatch.context() as patch:
-        patch.setattr("edge.evidence.recorder.shoot", lambda *_, **__: 1 / 0)
+        patch.setattr("edge.evidence.darkroom.shoot", lambda *_, **__: 1 / 0)
         gate.play(0, 1, SUBJECT)
         gate.find(1.0, SUBJECT)
         wait_for(gate.faults)
@@ -407,7 +478,7 @@ def test_a_thread_that_hangs_is_told_at_the_end(make_gate, monkeypatch):
     hang.set()
 
 
-def test_old_clips_are_deleted_by_the_minute(make_gate, make_store, clock):
+def test_old_clips_are_deleted_by_themselves(make_gate, make_store, clock):
     """The loop's tick is enough: what is too old goes without anybody asking."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
@@ -430,7 +501,7 @@ def test_looks_are_forgotten_in_time(make_gate):
 def test_faults_become_incidents_once_and_end(make_gate):
     """A process tells them as its own: raised once, ended when they are gone."""
     gate, incidents = make_gate(started=False), Incidents()
-    gate.recorder._say("full", "No room.")
+    gate.recorder._darkroom._say("full", "No room.")
     (raised,) = changes(gate.recorder.faults(), incidents, at_ns=1)
     assert (raised.source, raised.device, raised.code, raised.detail) == (
         "evidence",
@@ -439,7 +510,7 @@ def test_faults_become_incidents_once_and_end(make_gate):
         "No room.",
     )
     assert changes(gate.recorder.faults(), incidents, at_ns=2) == []
-    gate.recorder._say("full", "")
+    gate.recorder._darkroom._say("full", "")
     assert changes(gate.recorder.faults(), incidents, at_ns=3) == []
     (ended,) = incidents.tick(10**11)
     assert (ended.code, ended.phase) == ("full", Phase.ENDED)

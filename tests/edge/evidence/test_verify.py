@@ -5,11 +5,16 @@ import shutil
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edge.errors import EvidenceDamaged
+from edge.evidence.record import from_text
 from edge.evidence.verify import Doubt, verify
 from tests.edge.evidence.street import draft, files
 
 COUNT = 5
+nested = st.integers(1, 100_000).map(lambda depth: b"[" * depth)
 
 
 @pytest.fixture
@@ -132,6 +137,14 @@ def test_a_picture_from_elsewhere_is_noticed(folder):
     """A film that no sidecar tells of was put there by somebody."""
     (folder / name(40, ".mp4")).write_bytes(b"film")
     assert found(folder) == {(Doubt.STRANGE, name(40, ".mp4"))}
+
+
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | nested.map(bytes))
+def test_rubbish_is_no_sidecar(content):
+    """Whatever bytes there are, reading them as a sidecar ends in the package's own error."""
+    text = content.decode(errors="replace")
+    with pytest.raises(EvidenceDamaged):
+        from_text(text)
 
 
 def test_without_its_head_a_chain_has_no_end(folder):

@@ -184,6 +184,42 @@ def test_what_stands_still_is_looked_at_again_and_again():
     assert set(gaps[-5:].tolist()) == {4 * FPS}
 
 
+def test_what_is_followed_is_looked_at_often_though_it_stands_still():
+    """As long as somebody says that something is there, the looks do not become fewer."""
+    gate = MotionGate(MotionSettings(look_every_s=1.0, idle_look_every_s=4.0))
+    motions = []
+    for plane, at_ns in Scene(DAY).frames(90):
+        motions.append(gate.look(plane, at_ns))
+        gate.attend([(0.2, 0.2, 0.6, 0.3)], at_ns)
+    assert max(np.diff([n for n, motion in enumerate(motions) if motion.awake])) == FPS
+
+
+def milling(people=8):
+    """A market: people who walk to and fro in the same place, for as long as one likes."""
+    rng = np.random.default_rng(8)
+
+    def walk(picture, n):
+        for _, walker in walkers:
+            walker.speed = 0.0
+        for phase, walker in walkers:
+            walker.x = 40 + 30 * np.sin(n / 9 + phase)
+            walker(picture, n)
+
+    walkers = [(rng.uniform(0, 6), Walker(100, 0, foot=300 + 12 * k)) for k in range(people)]
+    return walk
+
+
+def test_a_market_that_never_rests_is_not_got_used_to():
+    """Where people are being followed the gate stays awake, also after minutes."""
+    gate = MotionGate(MotionSettings())
+    motions = []
+    for plane, at_ns in Scene(DAY, milling()).frames(180):
+        motions.append(gate.look(plane, at_ns))
+        gate.attend([(0.3, 0.0, 0.9, 0.6)], at_ns)
+    late = [n for n in moved(motions) if n >= 150 * FPS]
+    assert len(late) >= 0.9 * 30 * FPS
+
+
 def test_motion_does_not_replace_the_look_at_the_whole_picture():
     """While somebody walks on one side, the other side is looked at as often as ever."""
     walker = Walker(60, 1.5, start_s=0)
@@ -370,9 +406,9 @@ def real_video(name):
     return file
 
 
-def play(file):
+def play(file, **chosen):
     camera = open_camera(CameraSettings(source=f"file:{file}", realtime=False, loop=False))
-    gate = MotionGate(MotionSettings())
+    gate = MotionGate(MotionSettings(**chosen))
     motions = []
     try:
         while True:
@@ -386,8 +422,8 @@ def play(file):
 
 @pytest.mark.video
 def test_a_real_street_with_cyclists_wakes_it():
-    """On the street video the gate is awake in most frames once it knows the street."""
-    motions = play(real_video("bikes.mp4"))
+    """The street video is a film with cuts: where cuts are not waited out like light, it is mostly awake."""
+    motions = play(real_video("bikes.mp4"), hold_s=0.0)
     assert len([n for n in moved(motions) if n >= 2 * FPS]) >= 0.7 * (len(motions) - 2 * FPS)
 
 

@@ -51,7 +51,7 @@ from sync.settings import SecondPathSettings, UploadSettings
 from sync.upload import Upload
 url, token, path, incident, sha256, rate = sys.argv[1:]
 line = SecondPathSettings(url=url, token_file=Path(token), timeout_s=3.0)
-upload = Upload(line, UploadSettings(max_kb_s=int(rate)))
+upload = Upload(line, UploadSettings(max_kbit=8 * int(rate)))
 upload.send(Path(path), Meta(incident=UUID(incident), role=Role.BLURRED, sha256=sha256))
 """
 
@@ -110,7 +110,7 @@ def clip(folder, size, role=Role.BLURRED):
 
 
 def sender(line, *, kb_s=100_000, **given):
-    return Upload(line, UploadSettings(max_kb_s=kb_s), rng=random.Random(3), **given)
+    return Upload(line, UploadSettings(max_kbit=8 * kb_s), rng=random.Random(3), **given)
 
 
 def arrived(station, meta):
@@ -182,7 +182,7 @@ def test_a_sender_that_is_killed_goes_on_from_where_it_was(far, tmp_path, until)
 
 def test_it_goes_no_faster_than_it_may(far, tmp_path):
     """300 KB at 200 KB/s: between 1.3 s and 2.5 s, so that a press has the rest of the line."""
-    path, meta = clip(tmp_path, 300 * 1024)
+    path, meta = clip(tmp_path, 300_000)
     upload = sender(far.line(), kb_s=200)
     began = time.monotonic()
     upload.send(path, meta)

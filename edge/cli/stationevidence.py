@@ -1,0 +1,295 @@
+"""`tuquan station evidence`: the pictures that nodes sent, and who opened or deleted which, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from edge.cli.language import LANGUAGE
+from edge.errors import EvidenceError
+from edge.events import Language
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from sync.station.ledger import Arrived, Deed, DeedKind, Ledger
+
+    T = TypeVar("T")
+
+EXIT_FAILED = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PIECE = 2**20
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/tuquan-station/station.toml"),
+    show_default=True,
+    help="The station's configuration; it says where the pictures are.",
+)
+_BY = click.option("--by", required=True, help="Who does it: a name that can be asked about it later.")
+_REASON = click.option("--reason", required=True, help="Why: the request, the case, the order. It is kept.")
+_NODE = click.option("--node", default="", help="Only this node, by its short name.")
+_MISSING = (
+    "The package pyrage is missing here. Use age instead: age-keygen makes keys, age -d opens files "
+    "(and nothing notes who did it: write it down)."
+)
+
+
+class _Cannot(EvidenceError):
+    """It cannot be done; the text says why."""
+
+
+@click.group("evidence", invoke_without_command=True)
+@_CONFIG
+@_NODE
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only what came since then (time of Vietnam).",
+)
+@click.option("--deeds", is_flag=True, help="Instead: who opened or deleted what, and why.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@LANGUAGE
+@click.pass_context
+def command(
+    ctx: click.Context,
+    config: Path,
+    node: str,
+    since: datetime | None,
+    language: Language,
+    *,
+    deeds: bool,
+    as_json: bool,
+) -> None:
+    """List the pictures that came, newest first; get one, open an original, delete what has to go."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from edge.words import local_zone  # noqa: PLC0415 - quick --help
+
+    name, _, ledger = _station(config, node)
+    since_us = 0
+    if since is not None:
+        since_us = (since.replace(tzinfo=local_zone()) - _EPOCH) // timedelta(microseconds=1)
+    if deeds:
+        found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger.deeds)]
+    else:
+        files = _asked(lambda: ledger.files(node=name, since_us=since_us))
+        found = [(entry.facts(), _file_line(entry, language)) for entry in files]
+    for facts, line in found:
+        click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
+
+
+@command.command()
+@click.argument("incident", type=click.UUID)
+@_CONFIG
+@_NODE
+@click.option("--original", is_flag=True, help="The sealed original instead of the covered clip.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Where to; nothing there is overwritten."
+)
+def get(incident: UUID, config: Path, node: str, output: Path, *, original: bool) -> None:
+    """Copy what came of an INCIDENT, and prove on the way that it is what came."""
+    name, folder, ledger = _station(config, node)
+    wanted = "original" if original else "blurred"
+    found = [entry for entry in _entries(ledger, name, incident) if entry.role == wanted]
+    if not found:
+        raise _Cannot(f"Nothing came of the incident {incident} ({wanted}). Ask its node: evidence-request.")
+    _copy(folder / found[0].node / found[0].name, output, found[0].sha256)
+    click.echo(f"{output}: {found[0].bytes} bytes, sha256 {found[0].sha256}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--identity",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="The file with the private key (AGE-SECRET-KEY-…).",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Where to; nothing there is overwritten."
+)
+@_BY
+@_REASON
+@_CONFIG
+def unseal(file: Path, identity: Path, output: Path, by: str, reason: str, config: Path) -> None:
+    """Open a sealed original FILE (.age), after the station has noted who does it and why.
+
+    Exit code 2 when the key does not fit, or the note cannot be written: then nothing is opened.
+    """
+    from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
+
+    _, _, ledger = _station(config)
+    sealed = file.read_bytes()
+    film = _opened(sealed, identity)
+    digest = hashlib.sha256(sealed).hexdigest()
+    if output.exists():
+        raise _Cannot(f"{output} is there already, and is not overwritten.")
+    _note(ledger, DeedKind.OPENED, file.name, digest, by, reason, output=str(output.absolute()))
+    _write(output, film)
+    click.echo(f"{output}: {len(film)} bytes")
+
+
+@command.command()
+@click.argument("incident", type=click.UUID)
+@_CONFIG
+@_NODE
+@_BY
+@_REASON
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def delete(
+    ctx: click.Context, incident: UUID, config: Path, node: str, by: str, reason: str, *, yes: bool
+) -> None:
+    """Delete here what came of an INCIDENT; a note of who, when and why stays.
+
+    What the node itself keeps is not touched. Exit code 1 when there was nothing to delete.
+    """
+    from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
+
+    name, folder, ledger = _station(config, node)
+    entries = {(entry.node, entry.name): entry for entry in reversed(_entries(ledger, name, incident))}
+    there = [entry for entry in entries.values() if (folder / entry.node / entry.name).exists()]
+    for entry in there:
+        click.echo(f"{entry.node}/{entry.name}")
+    if not there or not (yes or click.confirm("Delete?")):
+        ctx.exit(EXIT_FAILED)
+    for entry in there:
+        _note(ledger, DeedKind.DELETED, f"{entry.node}/{entry.name}", entry.sha256, by, reason)
+        (folder / entry.node / entry.name).unlink(missing_ok=True)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def keygen(file: Path) -> None:
+    """Make a pair of keys: the private one goes into FILE, the public one is printed, for nodes' recipients.
+
+    Make it on a machine of whoever may open originals, and keep FILE off the station and off every node.
+    """
+    identity = _pyrage().x25519.Identity.generate()
+    public = str(identity.to_public())
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    _write(file, f"# created: {made}\n# public key: {public}\n{identity}\n".encode())
+    click.echo(public)
+
+
+def _station(config: Path, node: str = "") -> tuple[str, Path, Ledger]:
+    """The node as ``commune/name`` ("" for all), the folder of the pictures, and what is known of them."""
+    from edge.stationconfig import load_station  # noqa: PLC0415 - quick --help
+    from sync.station.ledger import LEDGER_FILE, Ledger  # noqa: PLC0415
+
+    settings = load_station(config)
+    folder = settings.archive.evidence_directory
+    return f"{settings.station.commune}/{node}" if node else "", folder, Ledger(folder / LEDGER_FILE)
+
+
+def _entries(ledger: Ledger, node: str, incident: UUID) -> list[Arrived]:
+    return _asked(lambda: ledger.files(node=node, incident=incident))
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except (sqlite3.Error, OSError) as error:
+        raise _Cannot(f"The station's list of pictures cannot be used: {error}.") from error
+
+
+def _note(
+    ledger: Ledger, kind: DeedKind, name: str, sha256: str, by: str, reason: str, *, output: str = ""
+) -> None:
+    from sync.station.ledger import Deed  # noqa: PLC0415 - quick --help
+
+    if not by.strip() or not reason.strip():
+        raise _Cannot("Say --by whom and for what --reason: both are kept.")
+    at_us = time.time_ns() // 1000
+    deed = Deed(at_us=at_us, kind=kind, name=name, sha256=sha256, output=output, by=by, reason=reason)
+    ledger.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _asked(lambda: ledger.note(deed))
+
+
+def _copy(source: Path, output: Path, sha256: str) -> None:
+    """Piece by piece; what is not what came is not left behind.
+
+    Raises:
+        _Cannot: It is gone, was changed, or cannot be written.
+    """
+    digest = hashlib.sha256()
+    try:
+        with source.open("rb") as here, _new(output) as there:
+            while piece := here.read(_PIECE):
+                digest.update(piece)
+                there.write(piece)
+    except FileNotFoundError as error:
+        raise _Cannot(f"{source} is gone: look at `tuquan station evidence --deeds`.") from error
+    except OSError as error:
+        raise _Cannot(f"{output} cannot be written: {error.strerror}.") from error
+    if digest.hexdigest() != sha256:
+        output.unlink()
+        raise _Cannot(f"{source} is not what came: its SHA-256 is {digest.hexdigest()}, and was {sha256}.")
+
+
+def _write(output: Path, content: bytes) -> None:
+    try:
+        with _new(output) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _Cannot(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _new(path: Path) -> Any:
+    """A file that was not there, for its owner alone."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _opened(sealed: bytes, identity: Path) -> bytes:
+    pyrage = _pyrage()
+    keys = [line.strip() for line in identity.read_text("utf-8", "replace").splitlines()]
+    secrets = [line for line in keys if line.upper().startswith("AGE-SECRET-KEY-")]
+    if not secrets:
+        raise _Cannot(f"{identity} holds no private key: a line that begins with AGE-SECRET-KEY-.")
+    try:
+        known = [pyrage.x25519.Identity.from_str(secret) for secret in secrets]
+        film: bytes = pyrage.decrypt(sealed, known)
+    except (pyrage.IdentityError, pyrage.DecryptError) as error:
+        raise _Cannot(f"It cannot be opened with the key in {identity}: {error}.") from error
+    return film
+
+
+def _pyrage() -> Any:
+    try:
+        import pyrage  # noqa: PLC0415 - not everywhere, and only here needed
+    except ImportError as error:
+        raise _Cannot(_MISSING) from error
+    return pyrage
+
+
+def _file_line(entry: Arrived, language: Language) -> str:
+    from edge.evidence.record import Role  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import ROLES, pick  # noqa: PLC0415
+    from edge.words import show_time  # noqa: PLC0415
+
+    role = pick(ROLES[Role(entry.role.value)], language)
+    size = f"{entry.bytes / 1e6:.1f} MB"
+    return f"{show_time(entry.received_us)}  {entry.node}  {role}  {size}  {entry.incident}"
+
+
+def _deed_line(deed: Deed, language: Language) -> str:
+    from edge.received import plain  # noqa: PLC0415 - quick --help
+    from edge.words import show_time  # noqa: PLC0415
+
+    words = {"opened": ("mở bản gốc", "opened"), "deleted": ("xóa", "deleted")}[deed.kind.value]
+    what = words[0] if language is Language.VI else words[1]
+    line = f"{show_time(deed.at_us)}  {what}  {deed.name}  {deed.by}: {deed.reason}"
+    return plain(f"{line}  → {deed.output}" if deed.output else line)
