@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 PHONE = {"width": 360, "height": 740, "pixelRatio": 2, "touch": True, "mobile": True}
-_FLAGS = [
+_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +30,7 @@ _FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--window-size=1280,860",
-]
+)
 
 
 @contextlib.contextmanager
