@@ -64,6 +64,17 @@ def test_without_openssl_the_network_stays_closed(desk, monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
+def test_an_address_that_cannot_be_had_is_said(desk, served, address):
+    """A port that is taken, or an address of another machine."""
+    taken = int(served.url.rsplit(":", 1)[1].strip("/"))
+    with (
+        pytest.raises(CannotServe, match=r"cannot be opened on .*--port"),
+        open_page(desk, Access(), address=address, port=taken),
+    ):
+        pass
+
+
 def test_it_ends_when_nobody_is_there():
     """After the minutes that were asked for, by a clock that is turned by hand."""
     clock = iter(range(0, 100_000, 100))
