@@ -15,7 +15,7 @@ demo: $(VENV)/.node  ## The whole system on this machine, with simulated pins. A
 	@$(BIN)/tuquan demo $(ARGS)
 
 test: $(VENV)/.dev tools lint types docs  ## Everything that CI runs.
-	$(BIN)/python -m pytest $(ARGS)
+	PYTHON=$(BIN)/python bash tests/suite.sh $(ARGS)
 
 lint: $(VENV)/.dev  ## Style: ruff.
 	$(BIN)/ruff check .

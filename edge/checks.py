@@ -224,3 +224,9 @@ def _evidence_doubts(config: NodeConfig) -> Iterator[tuple[str, object, str]]:
     if value <= least:
         remedy = f"Clips would take room that the outbox needs: give more than storage.min_free_mb ({least})."
         yield "evidence.min_free_mb", value, remedy
+    for index, rule in enumerate(config.rule):
+        if rule.upload and not config.intake.url:
+            remedy = (
+                "Nothing is sent at once without a way to the station: give [intake] its url and token_file."
+            )
+            yield f"rule[{index}].upload", True, remedy

@@ -154,7 +154,7 @@ class Upload:
         while not standing.complete:
             self._give_way()
             try:
-                standing = self._append(file, meta, standing.offset)
+                standing = _further(standing, self._append(file, meta, standing.offset), length)
                 self._piece, cuts = min(self._most, self._piece * 2), 0
             except UploadCut:
                 cuts += 1
@@ -210,6 +210,17 @@ class Upload:
         while self._hold():
             self._post.hang_up()
             self.pause(_HOLD_S)
+
+
+def _further(before: _Standing, after: _Standing, length: int) -> _Standing:
+    """What a piece has led to.
+
+    Raises:
+        UploadCut: To nothing, or to what cannot be; without this a station that is broken is asked for ever.
+    """
+    if not after.complete and not before.offset < after.offset <= length:
+        raise UploadCut(f"the station says that it has {after.offset} bytes, and had {before.offset}")
+    return after
 
 
 class _Unknown(UploadCut):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from sync.pictures import Meta, Role, incident_of, role_of
 from sync.station.file import sync_directory
+from sync.station.folders import NOTE, PART, entries, folders, sha256_of, usage
 from sync.station.ledger import LEDGER_FILE, Arrived, Ledger
 from sync.station.problem import Refused, busy
 
@@ -42,11 +42,8 @@ _log = logging.getLogger(__name__)
 
 _MB: Final = 2**20
 _DAY_S: Final = 86_400
-_PART: Final = ".part"
-_NOTE: Final = ".note"
 _MOST_HALF: Final = 32
 """Half files of one node; its clips come one after the other."""
-_READ_BYTES: Final = 2**20
 _SWEEP_S: Final = 3600.0
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOCKED: Final = "Somebody else is appending to this file now."
@@ -120,7 +117,7 @@ class Shelf:
             if state.complete:
                 detail = f"Another file is here as {meta.name} already, and is not overwritten."
                 raise Refused(HTTPStatus.CONFLICT, detail)
-            if self._path(node, meta, _PART) in self._open:
+            if self._path(node, meta, PART) in self._open:
                 raise Refused(HTTPStatus.LOCKED, _LOCKED)
             self._forget(node, state.meta)
             return self._begin(node, meta, length)
@@ -150,7 +147,7 @@ class Shelf:
                     f"{state.offset} bytes are here, and these would follow {offset}.",
                     (("Upload-Offset", str(state.offset)),),
                 )
-            part = self._path(node, state.meta, _PART)
+            part = self._path(node, state.meta, PART)
             if part in self._open:
                 raise Refused(HTTPStatus.LOCKED, _LOCKED)
             if state.complete:
@@ -165,7 +162,7 @@ class Shelf:
         Raises:
             Refused: It is not what was announced, and is gone; or the disk refuses.
         """
-        part = self._path(slot.node, slot.state.meta, _PART)
+        part = self._path(slot.node, slot.state.meta, PART)
         try:
             with self._told():
                 state = slot.settle()
@@ -184,18 +181,18 @@ class Shelf:
             meta = Meta(incident=incident, role=role, sha256=known.sha256)
             return State(meta=meta, length=known.bytes, offset=known.bytes, complete=True)
         try:
-            note = json.loads((whole.parent / f".{name}{_NOTE}").read_text("utf-8"))
+            note = json.loads((whole.parent / f".{name}{NOTE}").read_text("utf-8"))
             meta = Meta(
                 incident=incident_of(note["incident"]), role=role_of(note["kind"]), sha256=note["sha256"]
             )
-            offset = (whole.parent / f".{name}{_PART}").stat().st_size
+            offset = (whole.parent / f".{name}{PART}").stat().st_size
             return State(meta=meta, length=int(note["length"]), offset=offset)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
     def _begin(self, node: str, meta: Meta, length: int) -> State:
         self._check_room(node, length)
-        part, note = self._path(node, meta, _PART), self._path(node, meta, _NOTE)
+        part, note = self._path(node, meta, PART), self._path(node, meta, NOTE)
         for folder in (self.directory, part.parent.parent, part.parent):
             folder.mkdir(mode=0o750, exist_ok=True)
         part.write_bytes(b"")
@@ -214,7 +211,7 @@ class Shelf:
         return State(meta=meta, length=length, offset=0)
 
     def _put_in_place(self, node: str, state: State) -> State:
-        part, whole = self._path(node, state.meta, _PART), self.directory / node / state.meta.name
+        part, whole = self._path(node, state.meta, PART), self.directory / node / state.meta.name
         found = sha256_of(part)
         if found != state.meta.sha256:
             self._forget(node, state.meta)
@@ -227,7 +224,7 @@ class Shelf:
             part.replace(whole)
             sync_directory(whole.parent)
             self._enter(node, state.meta.incident, state.meta.role, whole, found)
-        self._path(node, state.meta, _NOTE).unlink(missing_ok=True)
+        self._path(node, state.meta, NOTE).unlink(missing_ok=True)
         return State(meta=state.meta, length=state.length, offset=state.length, complete=True)
 
     def _enter(self, node: str, incident: UUID, role: Role, whole: Path, sha256: str = "") -> Arrived:
@@ -245,7 +242,7 @@ class Shelf:
         return arrived
 
     def _forget(self, node: str, meta: Meta) -> None:
-        for suffix in (_NOTE, _PART):
+        for suffix in (NOTE, PART):
             self._path(node, meta, suffix).unlink(missing_ok=True)
 
     def _path(self, node: str, meta: Meta, suffix: str) -> Path:
@@ -254,13 +251,13 @@ class Shelf:
     # ---- how much
 
     def _check_room(self, node: str, length: int) -> None:
-        half = [entry for entry in _entries(self.directory / node) if entry.name.endswith(_NOTE)]
+        half = [entry for entry in entries(self.directory / node) if entry.name.endswith(NOTE)]
         if len(half) >= _MOST_HALF:
             detail = f"{_MOST_HALF} files of this node are here by halves: finish one of them first."
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, detail)
         ours, all_of_it, to_come = 0, 0, 0
-        for folder in _folders(self.directory):
-            size, coming = _usage(folder)
+        for folder in folders(self.directory):
+            size, coming = usage(folder)
             all_of_it += size + coming
             to_come += coming
             ours += size + coming if folder == self.directory / node else 0
@@ -280,10 +277,10 @@ class Shelf:
             return
         self._sweep_s = time.monotonic() + _SWEEP_S
         limit_s = time.time() - self._settings.partial_days * _DAY_S
-        for folder in _folders(self.directory):
-            for entry in _entries(folder):
-                if entry.name.endswith((_PART, _NOTE)) and (folder / entry.name) not in self._open:
-                    part = folder / f"{entry.name.removesuffix(_NOTE).removesuffix(_PART)}{_PART}"
+        for folder in folders(self.directory):
+            for entry in entries(folder):
+                if entry.name.endswith((PART, NOTE)) and (folder / entry.name) not in self._open:
+                    part = folder / f"{entry.name.removesuffix(NOTE).removesuffix(PART)}{PART}"
                     with contextlib.suppress(FileNotFoundError):
                         newest_s = max(entry.stat().st_mtime, part.stat().st_mtime if part.exists() else 0.0)
                         if part not in self._open and newest_s < limit_s:
@@ -371,19 +368,6 @@ class Slot:
         return self._shelf.close(self, whole=whole)
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex, read in pieces.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def _is_whole(state: State) -> bool:
     return not state.complete and state.offset == state.length
 
@@ -392,36 +376,3 @@ def _no_room(words: str) -> Refused:
     return Refused(
         HTTPStatus.INSUFFICIENT_STORAGE, f"{words}, and this file does not fit in beside the others."
     )
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return list(found)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _folders(directory: Path) -> list[Path]:
-    """Every node's."""
-    return [
-        directory / commune.name / node.name
-        for commune in _entries(directory)
-        if commune.is_dir(follow_symlinks=False)
-        for node in _entries(directory / commune.name)
-        if node.is_dir(follow_symlinks=False)
-    ]
-
-
-def _usage(folder: Path) -> tuple[int, int]:
-    """How many bytes are in a folder, and how many of half files are still to come."""
-    size, coming = 0, 0
-    for entry in _entries(folder):
-        with contextlib.suppress(FileNotFoundError):
-            size += entry.stat().st_size
-        if entry.name.endswith(_NOTE):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                length = int(json.loads((folder / entry.name).read_text("utf-8"))["length"])
-                part = folder / f"{entry.name.removesuffix(_NOTE)}{_PART}"
-                coming += max(0, length - part.stat().st_size)
-    return size, coming

@@ -69,8 +69,9 @@ def test_boxes_are_counted_by_size_and_only_where_the_model_looked(counted):
 
 def test_what_is_ignored_or_outside_the_window_is_neither_found_nor_missed(counted):
     """A half hidden person, a box on it, other labels, and whoever stands where nobody looked."""
-    left = SimpleNamespace(box=lambda _width, _height: Box(y0=0.0, x0=0.0, y1=1.0, x1=0.5))
-    script = [Saw(detections=(hit(0.1), hit(0.4, label="car")), window=left)]
+    left = Box(y0=0.0, x0=0.0, y1=1.0, x1=0.5)
+    faint = hit(0.3, score=0.01)  # handed on to be covered in pictures, not followed
+    script = [Saw(detections=(hit(0.1), hit(0.4, label="car"), faint), region=left)]
     car = Thing(label="car", box=hit(0.4).box)
     tally = counted([[person(0.1, ignored=True), person(0.8, 2), car]], script)
     assert [(boxes.true, boxes.found, boxes.wrong) for boxes in tally.boxes] == [(0, 0, 0)] * 4

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from edge.config import load
+from edge.config import examine, load
 from edge.errors import EvidenceUnwritable
 from edge.evidence.record import Role
 from edge.evidence.requests import Request, Requests, Task
@@ -192,6 +192,19 @@ def test_a_node_without_pictures_or_without_a_way_says_so(tmp_path, store):
     assert sends_by_rule(mute_config) is None
     window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "reason": "x"}
     assert mute(told("evidence-delete", **window)).result is Outcome.DONE
+
+
+def test_a_rule_that_sends_at_once_needs_a_way(tmp_path):
+    """Without [intake] the check says so, and the node runs all the same."""
+    configured(tmp_path)
+    file = tmp_path / "node.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + '[[rule]]\nkind = "intrusion"\nupload = true\n', encoding="utf-8")
+    found = examine(file)
+    assert found.config is not None
+    (doubt,) = [problem for problem in found.problems if problem.path == "rule[0].upload"]
+    assert doubt.warning
+    assert "[intake]" in doubt.remedy
 
 
 def test_a_flood_of_requests_is_bounded_and_a_full_disk_is_told(store, ask, monkeypatch):

@@ -279,6 +279,24 @@ def test_what_cannot_work_now_says_why_in_one_sentence(far, tmp_path, impostor):
         upload.close()
 
 
+@pytest.mark.parametrize("offset", [0, 10, 5_000])
+def test_a_station_that_says_the_impossible_is_not_asked_for_ever(far, tmp_path, impostor, offset):
+    """An offset that never grows, or lies at or beyond the end: a few tries, then later."""
+    path, meta = clip(tmp_path, 10)
+
+    def script(end, sock):
+        for status in ["201 Created", *["204 No Content"] * 50]:
+            end.request(sock)
+            end.answer(sock, status, b"", f"Upload-Offset: {offset}")
+
+    end = impostor(script, tls=False)
+    upload = sender(far.line(url=end.url))
+    with pytest.raises(UploadCut, match=f"{offset} bytes"):
+        upload.attempt(path, meta)
+    assert len(end.requests) < 12
+    upload.close()
+
+
 def test_only_a_digest_of_this_file_counts_as_arrived(far, tmp_path, impostor):
     """Without a digest the station is asked on; one that vouches for another file is not believed."""
     path, meta = clip(tmp_path, 10)
