@@ -131,6 +131,12 @@ class Page:
         chain = chain.send_keys(*keys)
         (chain.key_up(Keys.SHIFT) if shift else chain).perform()
 
+    def press(self, selector, *keys):
+        """On a part of the drawing, which is drawn anew with every picture and keeps the focus."""
+        self.wait(lambda: self.all(selector))
+        self.driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
+        self.keys(*keys)
+
     def type(self, selector, text):
         """Over what stands there."""
         field = self(selector)

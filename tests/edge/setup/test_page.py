@@ -104,7 +104,7 @@ def test_corners_are_added_moved_and_taken_away(page, file):
     page.save()
     assert near(raw(file)["zone"][0]["points"], [(0.1, 0.4), (0.3, 0.2), (0.5, 0.4), (0.8, 0.9), (0.1, 0.9)])
     page.drag((0.3, 0.6), (0.35, 0.6), (0.4, 0.65))
-    page("[data-focus=point-1]").send_keys(Keys.DELETE)
+    page.press("[data-focus=point-1]", Keys.DELETE)
     page.save()
     assert near(raw(file)["zone"][0]["points"], [(0.2, 0.45), (0.6, 0.45), (0.9, 0.95), (0.2, 0.95)])
 
@@ -112,8 +112,8 @@ def test_corners_are_added_moved_and_taken_away(page, file):
 def test_everything_can_be_done_with_the_keyboard(page, file):
     """A corner has the focus; arrows move it, and it keeps the focus."""
     page.come_in()
-    page("[data-focus=shape-zone-0]").send_keys(Keys.ENTER)
-    page("[data-focus=point-2]").send_keys(Keys.ARROW_RIGHT)
+    page.press("[data-focus=shape-zone-0]", Keys.ENTER)
+    page.press("[data-focus=point-2]", Keys.ARROW_RIGHT)
     page.keys(Keys.ARROW_UP, shift=True)
     page.save()
     assert raw(file)["zone"][0]["points"] == "0.1,0.4 0.5,0.4 0.505,0.875 0.1,0.9"
