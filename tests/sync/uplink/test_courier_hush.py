@@ -118,7 +118,7 @@ def test_alerts_are_no_backlog(desk):
 
 
 def test_what_can_wait_is_told_to_wait(desk):
-    """Rows that were delivered leave the outbox before the press or after it, and not while it is under way."""
+    """Delivered rows leave the outbox before the press or after it, and not while it is under way."""
     waiting = desk()
     assert not waiting.courier.hushed
     press = waiting.put(PRESS)
