@@ -144,6 +144,11 @@ class Courier:
         if key == self._press:
             self._hush_s = float("-inf")
 
+    @property
+    def hushed(self) -> bool:
+        """Whether a press is under way, so that everything that can wait does."""
+        return self._hushed_s() > 0
+
     def _hushed_s(self) -> float:
         """Seconds for which the backlog holds still, because a press is under way; not above 0: it does not.
 
@@ -166,7 +171,7 @@ class Courier:
 
     def _send_rows(self) -> None:
         while self.room and (self._flying_bytes < self._window_bytes or not self._queue.flying):
-            last = _LAST_ALERT if self._hushed_s() > 0 else LAST_KEY
+            last = _LAST_ALERT if self.hushed else LAST_KEY
             row = self._queue.next(self.now_s(), self._source, last)
             if row is None:
                 break
@@ -176,7 +181,7 @@ class Courier:
         """Send many events at once, where nothing of higher rank wants the place; whether it did."""
         if not self.room or self._flying_bytes >= self._window_bytes:
             return False
-        if self._queue.unfinished or self._queue.alone or self._hushed_s() > 0:
+        if self._queue.unfinished or self._queue.alone or self.hushed:
             return False
         parcel = bulk.next(self._source, self._clock)
         if parcel is None:

@@ -315,7 +315,8 @@ class Uplink:
             self._take_in(link, courier)
             if link.lost:
                 raise LinkError(link.lost)
-            self._removal.remove(self._outbox, idle=not ready.readable)
+            if not courier.hushed:
+                self._removal.remove(self._outbox, idle=not ready.readable)
             courier.check()
             self._run_errands(courier)
             self._look_around()
@@ -359,7 +360,7 @@ class Uplink:
 
     def _patience_s(self, courier: Courier) -> float:
         due_s = min(courier.due_in_s(), max(0.0, self._look_s - self._now_s()))
-        return min(due_s, PATIENCE_S) if self._removal.due else due_s
+        return min(due_s, PATIENCE_S) if self._removal.due and not courier.hushed else due_s
 
     def _take_receipts(self, courier: Courier | None = None) -> None:
         for row_id, key in self._receipts.settle():

@@ -20,8 +20,12 @@ def precedence():
 def passed(precedence):
     """A thread that gives way once, and an event that says when it has gone on."""
     through = threading.Event()
-    thread = threading.Thread(target=lambda: (precedence.give_way(), through.set()))
-    thread.start()
+
+    def go():
+        precedence.give_way()
+        through.set()
+
+    threading.Thread(target=go).start()
     return through
 
 

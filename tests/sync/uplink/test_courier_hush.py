@@ -117,6 +117,17 @@ def test_alerts_are_no_backlog(desk):
     assert waiting.turn() == ["alert/tamper"]
 
 
+def test_what_can_wait_is_told_to_wait(desk):
+    """Delivered rows leave the outbox before the press or after it, and not while it is under way."""
+    waiting = desk()
+    assert not waiting.courier.hushed
+    press = waiting.put(PRESS)
+    waiting.turn()
+    assert waiting.courier.hushed
+    waiting.courier.answered_for(press.key)
+    assert not waiting.courier.hushed
+
+
 def test_an_earlier_press_does_not_answer_for_a_later_one(desk):
     """Two presses: the backlog waits for the second one's receipt."""
     waiting = desk()
