@@ -10,7 +10,6 @@ import pytest
 from edge.evaluate.clip import Thing, TruthEvent
 from edge.evaluate.match import pairs
 from edge.evaluate.measure import measure
-from edge.evaluate.node import always_looking
 from edge.evaluate.run import watch
 from edge.evaluate.tally import Tally, percentile, size_name, size_of
 from edge.incidents import Phase
@@ -205,12 +204,3 @@ def test_a_pair_that_agrees_still_stays_together():
     assert pairs(things, boxes, 480) == {1: 0, 0: 1}
     assert pairs(things, boxes, 480, held={0: 0, 1: 1}) == {0: 0, 1: 1}
     assert pairs(things, [hit(0.7).box, hit(0.298).box], 480, held={0: 0}) == {0: 1}
-
-
-def test_the_baseline_looks_at_every_whole_picture(make_clip):
-    """The same recording, the same truth; only the gate of the node that looks is always open."""
-    clip = make_clip([[person(0.1)]])
-    always = always_looking(clip)
-    assert always.config.motion.look_every_s == pytest.approx(1 / 5)
-    assert (always.truth, always.config.tracker) == (clip.truth, clip.config.tracker)
-    assert clip.config.motion.look_every_s > 1
