@@ -15,7 +15,7 @@ demo: $(VENV)/.node  ## The whole system on this machine, with simulated pins. A
 	@$(BIN)/tuquan demo $(ARGS)
 
 test: $(VENV)/.dev tools lint types docs  ## Everything that CI runs.
-	$(BIN)/python -m pytest $(ARGS)
+	PYTHON=$(BIN)/python bash tests/suite.sh $(ARGS)
 
 lint: $(VENV)/.dev  ## Style: ruff.
 	$(BIN)/ruff check .
@@ -38,7 +38,7 @@ bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (so
 
 evaluate: $(VENV)/.dev  ## How well the node sees: the stress set and the pedestrian video, into docs/evaluation.md (some ten minutes).
 	$(BIN)/tuquan model fetch --directory $(TUQUAN_CACHE)/models
-	$(BIN)/tuquan evaluate tests/data/vtest --stress --baseline --models $(TUQUAN_CACHE)/models --write docs/evaluation.md $(ARGS)
+	$(BIN)/tuquan evaluate tests/data/vtest --stress --baseline --seconds 40 --models $(TUQUAN_CACHE)/models --write docs/evaluation.md $(ARGS)
 
 tools:  ## Install what the tests need and this machine lacks (as root), or say what will be skipped.
 	@bash tests/install-tools.sh

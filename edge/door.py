@@ -108,6 +108,7 @@ class Door:
 
     def _store(self, arrivals: Sequence[Incoming]) -> list[Verdict]:
         """What comes by HTTPS is told like what comes by a broker."""
-        verdicts = self._archive.store(arrivals)
+        with self._archive.precedence.urgent():
+            verdicts = self._archive.store(arrivals)
         self._hear(Taken(via="", verdicts=tuple(verdicts)))
         return verdicts

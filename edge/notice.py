@@ -71,7 +71,7 @@ def notice_page(config: NodeConfig, language: Language = Language.VI, *, linked:
 <body>
 <main>
 <svg class="camera" viewBox="0 0 96 64" role="img" aria-label="camera">
-<path d="M8 14 66 4l6 26-58 12zM72 12l16-4v22l-12-2zM26 40l4 18H8v-8h13l-3-9z"/></svg>
+<rect x="6" y="14" width="56" height="36" rx="7"/><path d="M66 27 90 14v36L66 37z"/></svg>
 <h1>{_text(_TITLE, language)}</h1>
 <p class="lead">{_text(_LEAD, language)}</p>
 <dl>

@@ -86,9 +86,10 @@ class Sight:
             of `prepare`.
         local: The local time of a moment of the monotonic clock; None where nobody knows it.
         film: Takes every frame once its masks are burnt in, in the thread of `prepare`; must not wait.
+        gated: False to look at every whole picture, moved or not: what gate and windows are measured against.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is needed, and each is named
         self,
         config: NodeConfig,
         detector: Detector,
@@ -96,12 +97,14 @@ class Sight:
         emit: Emit,
         local: Callable[[int], datetime | None],
         film: Callable[[Frame], None] = lambda _frame: None,
+        gated: bool = True,
     ) -> None:
         self.book = RuleBook(config)
         self._detector = detector
         self._emit = emit
         self._local = local
         self._film = film
+        self._gated = gated
         self._masks = Masks(config.mask)
         self._gate = MotionGate(config.motion, ignore=self._masks.ignored)
         self._scene = SceneWatch(config.camera_view, config.camera.name, ignore=self._masks.ignored)
@@ -120,7 +123,7 @@ class Sight:
         self._film(frame)
         for reading in self._scene.look(frame.luma, frame.captured_ns):
             self._emit(reading)
-        motion = self._gate.look(frame.luma, frame.captured_ns)
+        motion = self._gate.look(frame.luma, frame.captured_ns) if self._gated else Motion(awake=True)
         if motion.awake:
             self._owe(motion)
         if self._owed is None:

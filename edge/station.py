@@ -124,7 +124,9 @@ class Station:
         with contextlib.suppress(queue.Empty):
             self._take(self._inbox.get(timeout=timeout_s))
             for _ in range(_BURST):
+                self.archive.precedence.give_way()
                 self._take(self._inbox.get_nowait())
+        self.archive.tidy()
         now_ns = time.monotonic_ns()
         if now_ns >= self._tick_ns:
             self._tick_ns = now_ns + SECOND_NS

@@ -16,8 +16,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from sync.awaiting import Source
 from sync.bulk import BATCH_TYPE, Bulk, Parcel, RawSource
 from sync.dial import LinkError
-from sync.message import MessageClass, Row, render
-from sync.sending import FAILURE, NO_SUBSCRIBERS, SendQueue
+from sync.message import CLASS_SHIFT, MessageClass, Row, render
+from sync.sending import FAILURE, LAST_KEY, NO_SUBSCRIBERS, SendQueue
 from sync.settings import Confirm
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOT_AUTHORISED: Final = 0x87
+HUSH_S: Final = 0.25
+"""The backlog holds still for a press until it is proved delivered, and no longer than this."""
+_LAST_ALERT: Final = (MessageClass.EVIDENCE << CLASS_SHIFT) - 1
 _BYTES_PER_KB: Final = 1024
 
 
@@ -92,6 +95,8 @@ class Courier:
         self._expired: list[Row] = []
         self._mark = (0, 0)
         self._moved_s = self._check_s = self.now_s()
+        self._press = -1
+        self._hush_s = float("-inf")
 
     @property
     def room(self) -> bool:
@@ -134,6 +139,24 @@ class Courier:
         mid = self._link.publish(topic, payload, expiry_s=expiry_s, correlation=correlation)
         self._fly(mid, None, "", payload)
 
+    def answered_for(self, key: int) -> None:
+        """A press is proved delivered: if it is the last one that was sent, the backlog goes on."""
+        if key == self._press:
+            self._hush_s = float("-inf")
+
+    @property
+    def hushed(self) -> bool:
+        """Whether a press is under way, so that everything that can wait does."""
+        return self._hushed_s() > 0
+
+    def _hushed_s(self) -> float:
+        """Seconds for which the backlog holds still, because a press is under way; not above 0: it does not.
+
+        What follows a press on the same line costs the broker, the station and this thread time that the
+        press's answers wait for. Alerts are no backlog.
+        """
+        return self._hush_s - self.now_s()
+
     def pump(self) -> None:
         """Send as many rows as the window allows."""
         self._send_rows()
@@ -148,7 +171,8 @@ class Courier:
 
     def _send_rows(self) -> None:
         while self.room and (self._flying_bytes < self._window_bytes or not self._queue.flying):
-            row = self._queue.next(self.now_s(), self._source)
+            last = _LAST_ALERT if self.hushed else LAST_KEY
+            row = self._queue.next(self.now_s(), self._source, last)
             if row is None:
                 break
             self._send(row)
@@ -157,7 +181,7 @@ class Courier:
         """Send many events at once, where nothing of higher rank wants the place; whether it did."""
         if not self.room or self._flying_bytes >= self._window_bytes:
             return False
-        if self._queue.unfinished or self._queue.alone:
+        if self._queue.unfinished or self._queue.alone or self.hushed:
             return False
         parcel = bulk.next(self._source, self._clock)
         if parcel is None:
@@ -234,6 +258,8 @@ class Courier:
         tick_s = min(1.0, self._settings.ack_timeout_s / 4) if self._flights else 1.0
         if not self.room or self._flying_bytes >= self._window_bytes:
             return tick_s  # whatever is due has to wait for an answer
+        if (hushed_s := self._hushed_s()) > 0:
+            tick_s = min(tick_s, hushed_s)
         again_s = self._queue.due_in_s(self.now_s())
         return tick_s if again_s is None else min(tick_s, again_s)
 
@@ -256,6 +282,7 @@ class Courier:
         self._queue.sent(row)
         self._fly(mid, row, row.topic, payload)
         if row.cls is MessageClass.LIFE_SAFETY:
+            self._press, self._hush_s = row.key, self.now_s() + HUSH_S
             self._link.flush()  # a press does not wait for the rest of the window to be written
 
     def _fits(self, topic: str, payload: bytes, what: str, row: Row | None = None) -> bool:
@@ -290,6 +317,7 @@ class Courier:
         else:
             self._queue.proved(row)
             self._proved.append(row)
+            self.answered_for(row.key)
 
     def _settle_parcel(self, parcel: Parcel, code: int) -> None:
         bulk = self._queue.bulk

@@ -60,9 +60,11 @@ class Message:
         data: a JSON object.
         expires_s: seconds after which nobody wants it any more; None: never.
         dataschema: URI of the JSON Schema of `data`; "" leaves the attribute out.
+        text: `data` as compact JSON, made once: what is changed in `data` afterwards is not sent.
 
     Raises:
-        MessageError: a field breaks a rule of MQTT or CloudEvents.
+        MessageError: a field breaks a rule of MQTT or CloudEvents, or `data` is not an object that JSON and
+            UTF-8 can express.
     """
 
     id: UUID
@@ -74,6 +76,7 @@ class Message:
     data: Mapping[str, object]
     expires_s: int | None = None
     dataschema: str = ""
+    text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("topic", "type", "source"):
@@ -85,13 +88,9 @@ class Message:
             raise MessageError(f"{self.topic!r} is no topic to send to: no + or #, at most 65535 bytes.")
         if self.expires_s is not None and self.expires_s <= 0:
             raise MessageError(f"expires_s is {self.expires_s}; give seconds above 0, or None for never.")
+        object.__setattr__(self, "text", self._encoded())
 
-    def encoded_data(self) -> str:
-        """`data` as compact JSON text.
-
-        Raises:
-            MessageError: `data` is not an object that JSON and UTF-8 can express.
-        """
+    def _encoded(self) -> str:
         try:
             text = ENCODER.encode(dict(self.data))
             text.encode()

@@ -3,7 +3,8 @@
 Both live for one start of the machine in a small file of their own, beside the database or, better, in a
 directory that is memory (`/run/tuquan`): so they outlive a killed process, a damaged database and a disk
 that turned read-only, and no `(boot_id, seq)` is ever repeated. The file is never synced, since a power cut
-ends the boot that it counts. flock(2) orders the processes; a few microseconds a number.
+ends the boot that it counts. flock(2) orders the processes; in memory the file is mapped, and a number costs
+two system calls.
 
 The database keeps both numbers too, a few behind, as a floor: when the counter file alone is lost in
 mid-boot, they go on from a little above it, with a gap and without a repeat. Where no such file can be had,
@@ -14,12 +15,15 @@ far above any counter, so that they meet no key which a database out of reach ma
 import fcntl
 import hashlib
 import logging
+import mmap
 import os
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fcntl import LOCK_UN, flock
 from pathlib import Path
 from uuid import UUID
 
@@ -31,6 +35,10 @@ Pair = tuple[int, int]
 """Arrival number and seq."""
 _NONE: Pair = (0, 0)
 _RECORD = struct.Struct("<16sQQ")
+_BOOT_BYTES = 16
+_ARRIVAL, _SEQ = 2, 3
+"""Where they are in the record, in words of 8 bytes."""
+_EXCLUSIVE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +80,8 @@ class Numbers:
         self._fd = -1
         self._path = ""
         self._inode = 0
+        self._map: mmap.mmap | bytes = b""
+        self._words: memoryview | None = None
         self._boot = b""
         self._arrival = 0
         self._seq = 0
@@ -99,30 +109,44 @@ class Numbers:
             wall_us: wall time, for arrival numbers where there is no shared file.
             floor: tells the highest pair in the database; asked only where the shared file knows nothing yet.
         """
-        return self._take_quickly(boot_id.bytes) or self._advance(boot_id, wall_us, floor, 1)
+        return self._advance(boot_id, wall_us, floor, 1)
 
-    def _take_quickly(self, boot: bytes) -> Pair | None:
-        """The usual case, which every press meets: the file is there, free, and tells of this boot."""
+    @property
+    def quick(self) -> bool:
+        """Whether the file is mapped, so that `take_quickly()` may have an answer."""
+        return self._words is not None
+
+    def take_quickly(self, boot: bytes, below: int = ARRIVAL_MASK) -> Pair | None:
+        """The usual case, which every press meets: the file is there, free, and tells of this boot.
+
+        Args:
+            boot: the bytes of this start's id.
+            below: the arrival number at which to look closer.
+
+        Returns:
+            The next pair; None when it is no usual case, nothing is taken then, and `take()` looks closer.
+        """
         with self._lock:
-            if self._fd < 0 or boot != self._boot or (self._taken + 1) % LOOK_EVERY == 0:
+            words = self._words
+            if words is None or boot != self._boot or (self._taken + 1) % LOOK_EVERY == 0:
                 return None
             try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                flock(self._fd, _EXCLUSIVE)
             except OSError:
                 return None
             try:
-                its_boot, arrival, seq = _RECORD.unpack(os.pread(self._fd, _RECORD.size, 0))
-                if its_boot != boot:
+                if self._map[:_BOOT_BYTES] != boot:
                     return None
-                pair = max(arrival, self._arrival) + 1, max(seq, self._seq) + 1
-                os.pwrite(self._fd, _RECORD.pack(boot, *pair), 0)
-            except (OSError, struct.error):
-                return None
+                arrival = 1 + max(words[_ARRIVAL], self._arrival)
+                seq = 1 + max(words[_SEQ], self._seq)
+                if arrival >= below:
+                    return None
+                words[_ARRIVAL], words[_SEQ] = arrival, seq
             finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+                flock(self._fd, LOCK_UN)
             self._taken += 1
-            self._arrival, self._seq = pair
-            return pair
+            self._arrival, self._seq = arrival, seq
+            return arrival, seq
 
     def _advance(
         self, boot_id: UUID, wall_us: int, floor: Callable[[], Pair] | None, step: int, met: Pair = _NONE
@@ -188,6 +212,7 @@ class Numbers:
                 self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
                 self._path, self._inode = str(path), os.fstat(self._fd).st_ino
                 self._allocate()
+                self._map_record()
                 return
         raise OSError(f"neither {self._candidates[0]} nor {self._candidates[1]} can be written.")
 
@@ -209,6 +234,14 @@ class Numbers:
         except OSError:
             self._drop()
             raise
+
+    def _map_record(self) -> None:
+        """Have the record at hand, unless it lies on the database's disk: errors would be signals there."""
+        with suppress(OSError, ValueError):
+            shares_disk = os.fstat(self._fd).st_dev == self._candidates[1].parent.stat().st_dev
+            if sys.byteorder == "little" and not shares_disk:  # as every Raspberry Pi is, and `_RECORD`
+                self._map = mmap.mmap(self._fd, _RECORD.size)
+                self._words = memoryview(self._map).cast("Q")
 
     def _read(self, fd: int) -> bool:
         """Take over what the file says; False when it says nothing about this boot."""
@@ -241,6 +274,12 @@ class Numbers:
         self._complained = True
 
     def _drop(self) -> None:
+        if self._words is not None:
+            self._words.release()
+            self._words = None
+        if isinstance(self._map, mmap.mmap):
+            self._map.close()
+            self._map = b""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -23,7 +23,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -32,6 +31,7 @@ from uuid import UUID
 from sync import schema
 from sync.boots import Boots
 from sync.clock import Clock
+from sync.entry import Entry
 from sync.errors import OutboxClosed, OutboxFull, OutboxUnavailable
 from sync.held import Held
 from sync.message import CLASS_SHIFT, Message, MessageClass, Row
@@ -39,7 +39,6 @@ from sync.numbers import Numbers
 from sync.quota import Quota
 from sync.records import OutboxSettings, OutboxStats, Stored
 from sync.rescue import Rescue
-from sync.store import Store
 
 __all__ = ["Outbox", "OutboxSettings", "OutboxStats", "Stored"]
 
@@ -68,16 +67,16 @@ class Outbox:
             max_bytes=self.settings.max_mb * 2**20,
             min_free_bytes=self.settings.min_free_mb * 2**20,
         )
-        self._store = Store(path, checkpoint_bytes=self._quota.checkpoint_bytes)
         self._numbers = Numbers(path, self.settings.runtime_directory)
+        self._entry = Entry(path, self._quota, self._numbers, clock)
+        self._store = self._entry.store
         self._held = Held(self.settings.max_held)
         self._boots = Boots(self._store, clock)
-        self._rescue = Rescue(self._store, self._insert_saved)
+        self._rescue = Rescue(self._store, self._entry.add_saved)
         self._flushing = Lock()
         self._closed = False
         self._problem = ""
         self._retry_at_us = 0
-        self._noted = 0
         self._delivered: Counter[int] = Counter()
         with suppress(sqlite3.Error, OSError):
             self._reopen()
@@ -95,7 +94,6 @@ class Outbox:
             age_us: how long ago it happened, microseconds: it may have waited for a disk that stood still.
 
         Raises:
-            MessageError: its data is not JSON.
             OutboxFull: there is no room and nothing of its class or below could make any.
             OutboxUnavailable: the disk refuses, and the class is not held in memory.
             OutboxClosed: after `close()`.
@@ -106,43 +104,28 @@ class Outbox:
         if self._problem and self._clock.monotonic_us() < self._retry_at_us:
             return self._hold(draft, None, None)
         lane = self._store.urgent if message.cls <= MessageClass.SECURITY else self._store.routine
-        numbers: list[int] = []
+        rows: list[schema.Raw] = []
         try:
-            with self._store.writing(lane) as connection:
-                self._insert(connection, message.cls, draft, numbers)
+            self._entry.add(lane, draft, rows)
         except OutboxFull as error:
             return self._hold_or_drop(draft, error)
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
-            return self._hold(draft, numbers or None, error)
+            return self._hold(draft, rows[0] if rows else None, error)
         self._problem = ""
         if lane is self._store.routine:
             self._checkpoint()
-        return Stored(key=numbers[0], seq=numbers[1], durable=True, raw=(numbers[0], numbers[1], *draft[2:]))
+        raw = rows[0]
+        return Stored(raw[0], raw[1], True, raw)
 
     def _draft(self, message: Message, age_us: int) -> schema.Raw:
         """The row with its times, and no numbers yet: the key is the class alone, seq is 0."""
         clock = self._clock
         return (
             message.cls << CLASS_SHIFT, 0, message.id.bytes, clock.boot_id.bytes, clock.wall_us() - age_us,
-            clock.monotonic_us() - age_us, clock.quality().value, message.topic, message.type, message.source,
-            message.subject, message.encoded_data(), message.expires_s, message.dataschema,
+            clock.monotonic_us() - age_us, clock.quality()._value_, message.topic, message.type,
+            message.source, message.subject, message.text, message.expires_s, message.dataschema,
         )  # fmt: skip
-
-    def _insert(
-        self, connection: sqlite3.Connection, cls: MessageClass, draft: schema.Raw, numbers: list[int]
-    ) -> None:
-        """Make room, number the row, write it; `numbers` tells key and seq even if the disk refuses then."""
-        boot, data = draft[3], draft[11]
-
-        given_up = self._quota.make_room(connection, self._store.wal_path, cls, data)
-        arrival, seq = self._numbers.take(self._clock.boot_id, draft[4], lambda: _floor(connection, boot))
-        numbers += (draft[0] | arrival, seq)
-        if arrival - self._noted >= schema.NUMBERS_STEP:
-            schema.note_numbers(connection, arrival, boot, seq)
-            self._noted = arrival
-        connection.execute(schema.INSERT, (*numbers, *draft[2:]))
-        self._store.wrote(len(data) + given_up)
 
     def _hold_or_drop(self, draft: schema.Raw, error: OutboxFull) -> Stored:
         """No room: security alerts wait in memory, the lower classes are refused and counted."""
@@ -152,23 +135,20 @@ class Outbox:
             raise error
         return self._hold(draft, None, error)
 
-    def _hold(self, draft: schema.Raw, numbers: list[int] | None, error: Exception | None) -> Stored:
+    def _hold(self, draft: schema.Raw, raw: schema.Raw | None, error: Exception | None) -> Stored:
         """Keep an upper-class row in memory; refuse a lower one, and give its number back."""
         if draft[0] >> CLASS_SHIFT > MessageClass.SECURITY:
-            if numbers:
-                self._numbers.give_back(numbers[1])
+            if raw is not None:
+                self._numbers.give_back(raw[1])
             raise OutboxUnavailable(
                 f"The outbox {self.path} cannot store anything now ({self._problem}): "
                 "is the disk full, read-only or broken?"
             ) from error
-        if numbers:
-            key, seq = numbers
-        else:
+        if raw is None:
             arrival, seq = self._numbers.take(UUID(bytes=draft[3]), draft[4])
-            key = draft[0] | arrival
-        raw = (key, seq, *draft[2:])
+            raw = (draft[0] | arrival, seq, *draft[2:])
         self._held.add(schema.from_raw(raw))
-        return Stored(key=key, seq=seq, durable=False, raw=raw)
+        return Stored(key=raw[0], seq=raw[1], durable=False, raw=raw)
 
     def _refused(self, error: Exception) -> None:
         """Remember why the disk refuses, and say it when that is news."""
@@ -314,31 +294,11 @@ class Outbox:
                 except OutboxFull as error:
                     full = error
                     break
-                stored.append((row.key, self._insert_saved(connection, row)))
+                stored.append((row.key, self._entry.add_saved(connection, row)))
         for key, new_key in stored:
             self._held.stored(key, new_key)
         if full is not None:
             raise full
-
-    def _insert_saved(self, connection: sqlite3.Connection, row: Row) -> int:
-        """Write a row that has its numbers already; says under which key it is now.
-
-        A row that is there already is left alone. Should another message have its key, it gets a new one.
-        """
-        there = connection.execute("SELECT id FROM message WHERE key = ?", (row.key,)).fetchone()
-        if there is not None and there[0] == row.id.bytes:
-            return row.key
-        if there is not None:
-            boot = row.boot_id.bytes
-            arrival, _ = self._numbers.take(
-                self._clock.boot_id, row.wall_us, lambda: _floor(connection, boot)
-            )
-            row = replace(row, key=row.cls << CLASS_SHIFT | arrival)
-        connection.execute(schema.INSERT, row.raw())
-        this_boot = row.boot_id == self._clock.boot_id
-        self._numbers.note(self._clock.boot_id, row.key, row.seq if this_boot else 0)
-        self._store.wrote(len(row.data))
-        return row.key
 
     def _save_drops(self) -> None:
         """Write drop counts that only memory knows."""
@@ -359,10 +319,7 @@ class Outbox:
                 connection.execute("UPDATE state SET arrival = arrival WHERE id = 1")
             self._rescue.note_set_aside()
             self._boots.load()
-            self._noted = 0
-            boot_id = self._clock.boot_id
-            with self._store.reading() as connection:
-                self._numbers.prime(boot_id, self._clock.wall_us(), lambda: _floor(connection, boot_id.bytes))
+            self._entry.begin()
             self._rescue.begin()
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
@@ -435,11 +392,3 @@ class Outbox:
     def _check_open(self) -> None:
         if self._closed:
             raise OutboxClosed("The outbox is closed.")
-
-
-def _floor(connection: sqlite3.Connection, boot: bytes) -> tuple[int, int]:
-    """Numbers above all that the file can stand for: what it noted last, and the step that it may lag."""
-    state = schema.read_state(connection)
-    step = schema.NUMBERS_STEP
-    arrival = state.arrival + step if state.arrival else 0
-    return max(arrival, schema.highest_arrival(connection)), state.seq + step if state.boot == boot else 0

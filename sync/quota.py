@@ -39,10 +39,17 @@ class Quota:
         self._unmeasured = 0
         self.checkpoint_bytes = max(32 * schema.PAGE_BYTES, min(4 * 2**20, max_bytes // 8))
 
+    def plenty(self, data: str) -> bool:
+        """Whether there certainly is room for a row, so that nobody need look.
+
+        While there is plenty, it is measured every `MEASURE_EVERY` rows only.
+        """
+        self._credit -= 4 * len(data) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
+        self._unmeasured += 1
+        return self._credit >= PLENTY_BYTES and self._unmeasured < MEASURE_EVERY
+
     def make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, data: str) -> int:
         """Within a transaction: see to it that a row fits, giving up older and lesser rows.
-
-        While there is plenty of room, it is measured every `MEASURE_EVERY` rows only.
 
         Returns:
             About how many bytes of rows were given up.
@@ -51,14 +58,7 @@ class Quota:
             OutboxFull: it does not fit and nothing of its class or below is there; never for life-safety.
             sqlite3.Error: the disk refuses.
         """
-        self._credit -= 4 * len(data) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
-        self._unmeasured += 1
-        if self._credit < PLENTY_BYTES or self._unmeasured >= MEASURE_EVERY:
-            need = len(data.encode()) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
-            return self._make_room(connection, wal, cls, need)
-        return 0
-
-    def _make_room(self, connection: sqlite3.Connection, wal: Path, cls: MessageClass, need: int) -> int:
+        need = len(data.encode()) + schema.ROW_OVERHEAD_BYTES + SLACK_BYTES
         given_up = 0
         for _ in range(ROUNDS):
             if self._room(connection, wal, cls) >= need:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from sync import schema
 from sync.message import Row
@@ -54,9 +55,8 @@ class OutboxSettings:
         return self.directory / "outbox.db"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """The receipt of a put.
+class Stored(NamedTuple):
+    """The receipt of a put; a tuple, because a press waits until it is made.
 
     Attributes:
         key: place in the sending order.
@@ -68,7 +68,7 @@ class Stored:
     key: int
     seq: int
     durable: bool
-    raw: schema.Raw = field(repr=False)
+    raw: schema.Raw
 
     @property
     def row(self) -> Row:

@@ -37,6 +37,8 @@ COLUMNS = (
     "key, seq, id, boot, wall_us, mono_us, clock, topic, type, source, subject, data, expires_s, dataschema"
 )
 INSERT = f"INSERT INTO message ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants of this module
+INSERT_NUMBERED = INSERT.replace("(?,?,", "(tuquan_key(?),tuquan_seq(?),")
+"""The same, of a row that has no numbers yet; `sync.entry` teaches a connection the two functions."""
 SELECT = f"SELECT {COLUMNS} FROM message"  # noqa: S608 - constants of this module
 
 Raw = tuple[int, int, bytes, bytes, int, int, str, str, str, str, str, str, int | None, str]

@@ -53,7 +53,7 @@ _CHUNK_ROWS: Final = 64
 _FRESH_ROWS: Final = 8
 _READS_A_TURN: Final = 4
 _REMEMBERED: Final = 256
-_LAST_KEY: Final = 2**63 - 1
+LAST_KEY: Final = 2**63 - 1
 _ALL_AGAIN_S: Final = 60.0
 
 
@@ -277,8 +277,8 @@ class SendQueue:
 
     # What goes next
 
-    def next(self, now_s: float, source: Source) -> Row | None:
-        """The row to send now; None when there is none, or none that may go before an answer arrives.
+    def next(self, now_s: float, source: Source, last: int = LAST_KEY) -> Row | None:
+        """The row to send now, up to the key `last`; None when none is there, or may go before an answer.
 
         It reads at most a few chunks; `unfinished` says that it would go on at once if asked again.
         """
@@ -289,6 +289,8 @@ class SendQueue:
             self._offer_doubt(now_s, source)
         while self._read_on(source) or self._offer_doubt(now_s, source):
             row = self._ready[0][2]
+            if row.key > last:
+                return None
             if self._flying and self._is_due_suspect(row, now_s):
                 self._aside.append(heapq.heappop(self._ready))
                 continue
@@ -325,7 +327,7 @@ class SendQueue:
     @property
     def _last(self) -> int:
         """The last key that is served here."""
-        return self.bulk.split if self.bulk else _LAST_KEY
+        return self.bulk.split if self.bulk else LAST_KEY
 
     def _start_over(self) -> None:
         self._cursor = -1

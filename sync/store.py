@@ -37,7 +37,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ from pathlib import Path
 from sync import schema
 from sync.doubt import Doubt
 from sync.lane import Lane
-from sync.numbers import acquire
+from sync.numbers import Pair, acquire
 
 BUSY_S = 1.0
 """How long a transaction waits for another process's one."""
@@ -54,6 +54,7 @@ CHECK_ALL_BYTES = 64 * 2**20
 CHECK_S = 2.0
 """Larger files are walked row by row for this long instead."""
 
+_SHARED = fcntl.LOCK_SH | fcntl.LOCK_NB
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Store:
         doubt: whether the log can be believed; to be settled after `open()`.
     """
 
-    def __init__(self, path: Path, *, checkpoint_bytes: int) -> None:
+    def __init__(self, path: Path, *, checkpoint_bytes: int, teach: Callable[[Lane], None]) -> None:
         self.path = path
         self.wal_path = path.with_name(f"{path.name}-wal")
         self.urgent = Lane("FULL")
@@ -84,6 +85,7 @@ class Store:
         self.suspect = False
         self.doubt = Doubt(self)
         self._checkpoint_bytes = checkpoint_bytes
+        self._teach = teach
         self._turn = threading.Lock()
         self._name = str(path)
         self._inode = 0
@@ -140,6 +142,41 @@ class Store:
         """
         return _Transaction(self, lane)
 
+    def execute_alone(self, lane: Lane, sql: str, row: schema.Raw, given: list[Pair]) -> None:
+        """Store one row with one statement, which is a transaction by itself; all in one, for a press waits.
+
+        Args:
+            lane: the connection, and so how durable it is.
+            sql: the statement.
+            row: its values.
+            given: gets the numbers that the statement asked for, also if it fails afterwards.
+
+        Raises:
+            OSError: the file is not open, or was replaced by another process.
+            sqlite3.Error: SQLite or the disk refuses.
+        """
+        lock, turn = lane.lock, self._turn
+        if not lock.acquire(blocking=False):
+            _acquire_soon(lock)
+        try:
+            connection = self._enter(lane)
+            try:
+                if not turn.acquire(blocking=False):
+                    _acquire_soon(turn)
+                try:
+                    lane.given = given
+                    connection.execute(sql, row)
+                finally:
+                    turn.release()
+            except sqlite3.Error as error:
+                self.judge(error)
+                raise
+            finally:
+                fcntl.flock(lane.gate, fcntl.LOCK_UN)
+            self._written += len(row[11]) + 2 * schema.PAGE_BYTES
+        finally:
+            lock.release()
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The routine connection, for reading.
@@ -191,8 +228,11 @@ class Store:
 
     def _enter(self, lane: Lane) -> sqlite3.Connection:
         """Take the gate, shared, and see that the path still leads to the open file."""
-        connection = lane.connection
-        acquire(lane.gate, fcntl.LOCK_SH, BUSY_S)
+        connection = lane.usable or lane.connection
+        try:
+            fcntl.flock(lane.gate, _SHARED)
+        except BlockingIOError:
+            acquire(lane.gate, fcntl.LOCK_SH, BUSY_S)
         try:
             if os.stat(self._name).st_ino != self._inode:  # noqa: PTH116 - at every put, half the time
                 raise OSError(f"another process has replaced {self.path}")  # noqa: TRY301 - unlocks
@@ -242,12 +282,14 @@ class Store:
             undo.callback(self._close_lanes)
             for lane, autocheckpoint in ((self.urgent, 4 * pages), (self.routine, 0)):
                 lane.gate = self._open_gate()
-                lane.database = schema.connect(
+                database = schema.connect(
                     self.path,
                     synchronous=lane.synchronous,
                     busy_s=BUSY_S,
                     autocheckpoint_pages=autocheckpoint,
                 )
+                lane.take(database)
+                self._teach(lane)
             schema.migrate(self.urgent.opened())
             limit = f"PRAGMA journal_size_limit = {self._checkpoint_bytes}"
             for lane in (self.urgent, self.routine):
@@ -315,14 +357,15 @@ class _Transaction:
 
     def __enter__(self) -> sqlite3.Connection:
         lane = self._lane
-        _acquire_soon(lane.lock)
+        if not lane.lock.acquire(blocking=False):
+            _acquire_soon(lane.lock)
         try:
-            self._connection = self._store._enter(lane)  # noqa: SLF001 - one thing in two parts
-            self._begin(lane)
+            self._connection = connection = self._store._enter(lane)  # noqa: SLF001 - one thing in two parts
+            self._begin(lane, connection)
         except BaseException:
             lane.lock.release()
             raise
-        return self._connection
+        return connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
@@ -340,11 +383,12 @@ class _Transaction:
             finally:
                 self._lane.lock.release()
 
-    def _begin(self, lane: Lane) -> None:
+    def _begin(self, lane: Lane, connection: sqlite3.Connection) -> None:
         try:
-            _acquire_soon(self._turn)
+            if not self._turn.acquire(blocking=False):
+                _acquire_soon(self._turn)
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE")
             except BaseException as error:
                 self._roll_back(error)
                 self._turn.release()

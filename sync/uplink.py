@@ -315,7 +315,8 @@ class Uplink:
             self._take_in(link, courier)
             if link.lost:
                 raise LinkError(link.lost)
-            self._removal.remove(self._outbox, idle=not ready.readable)
+            if not courier.hushed:
+                self._removal.remove(self._outbox, idle=not ready.readable)
             courier.check()
             self._run_errands(courier)
             self._look_around()
@@ -349,7 +350,7 @@ class Uplink:
             arrival = link.arrivals.popleft()
             if arrival.topic != self._receipt_topic or self._receipts.hear(arrival.payload):
                 self._hand_on(arrival)
-        self._take_receipts()
+        self._take_receipts(courier)
         while link.refusals:
             courier.trouble["subscriptions"] = f"a subscription is refused: {link.refusals.popleft()}"
         if courier.answered:
@@ -359,15 +360,17 @@ class Uplink:
 
     def _patience_s(self, courier: Courier) -> float:
         due_s = min(courier.due_in_s(), max(0.0, self._look_s - self._now_s()))
-        return min(due_s, PATIENCE_S) if self._removal.due else due_s
+        return min(due_s, PATIENCE_S) if self._removal.due and not courier.hushed else due_s
 
-    def _take_receipts(self) -> None:
+    def _take_receipts(self, courier: Courier | None = None) -> None:
         for row_id, key in self._receipts.settle():
+            if courier is not None:
+                courier.answered_for(key)
             self._hand_on(self._delivery(row_id, key, Proof.STATION))
 
     def _run_errands(self, courier: Courier) -> None:
         """What other threads asked for."""
-        self._take_receipts()
+        self._take_receipts(courier)
         health, self._health = self._health, None
         if health is not None:
             courier.health(f"{self._base}/health", health)

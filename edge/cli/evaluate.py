@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,14 +104,14 @@ def _parts(
     baseline: bool,
 ) -> Iterator[Part]:
     """The figures of some recordings; with a baseline, those without motion gate and windows too."""
-    from edge.evaluate.node import always_looking  # noqa: PLC0415
     from edge.evaluate.report import Part  # noqa: PLC0415
 
     measured = _measure(clips())
     yield Part(title=title, measured=measured, aims=tuple(aims(measured)))
     if baseline:
-        peopled = (always_looking(clip) for clip in clips() if any(clip.truth.frames.values()))
-        yield Part(title=f"{title}: the model looks at every whole picture", measured=_measure(peopled))
+        peopled = (clip for clip in clips() if any(clip.truth.frames.values()))
+        title = f"{title}: the model looks at every whole picture"
+        yield Part(title=title, measured=_measure(peopled, gated=False))
 
 
 def _labelled(directory: Path, models: Path) -> Iterator[Clip]:
@@ -143,7 +144,7 @@ def _walkers() -> Sequence[Walker]:
         return ()
 
 
-def _measure(clips: Iterable[Clip]) -> Measured:
+def _measure(clips: Iterable[Clip], *, gated: bool = True) -> Measured:
     """Let the node look at each recording, with a line on each."""
     from edge.evaluate.measure import measure  # noqa: PLC0415
     from edge.evaluate.run import watch  # noqa: PLC0415
@@ -156,7 +157,7 @@ def _measure(clips: Iterable[Clip]) -> Measured:
         settings = clip.config.detector
         if settings not in detectors:
             detectors[settings] = open_detector(settings)
-        record = watch(clip, detectors[settings], Sight)
+        record = watch(clip, detectors[settings], partial(Sight, gated=gated))
         tally = measure(record)
         measured.append((record, tally))
         click.echo(_line(record, tally), err=True)

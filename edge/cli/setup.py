@@ -120,6 +120,8 @@ def _looking(config: Path, *, wanted: bool) -> Iterator[None]:
 
 
 def _tell(opened: Opened, language: Language) -> None:
+    from edge.setup.qr import qr_lines  # noqa: PLC0415 - quick --help
+
     click.echo(
         _say(
             language, "Mở trang này trên điện thoại hoặc máy tính:", "Open this page on a phone or computer:"
@@ -142,6 +144,7 @@ def _tell(opened: Opened, language: Language) -> None:
     )
     half = len(opened.fingerprint) // 2 + 1
     click.echo(f"    {opened.fingerprint[:half]}\n    {opened.fingerprint[half:]}")
+    click.echo("\n".join(qr_lines(opened.urls[0])))
 
 
 def _tell_code(access: Access, language: Language) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import click
 
+from edge.album import save_thumbnail
 from edge.cli.brokers import broker_options, chosen_broker
 from edge.cli.language import LANGUAGE
 from edge.events import AlertKind, Language
+from edge.evidenceevents import EvidenceKind
 from edge.messages import ROOT
 from edge.received import Received, Seen, one_line, plain, read
 from sync.errors import WireError
@@ -40,6 +42,11 @@ from sync.subscriber import Subscriber
     is_flag=True,
     help="Print each message as it came, one JSON object a line, for scripts.",
 )
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the thumbnails that come with alerts; each is named by its incident.",
+)
 @click.option("--count", type=click.IntRange(1), help="End after so many alerts.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="End after so many seconds.")
 @LANGUAGE
@@ -54,6 +61,7 @@ def command(
     commune: str,
     node: str,
     kinds: tuple[str, ...],
+    pictures: Path | None,
     count: int | None,
     seconds: float | None,
     language: Language,
@@ -75,8 +83,11 @@ def command(
         cert_file=cert_file,
         key_file=key_file,
     )
-    view = _View(language, as_json=as_json, left=count)
-    topics = tuple(f"{ROOT}/{commune}/{node}/alert/{kind}" for kind in kinds or ("+",))
+    view = _View(language, as_json=as_json, left=count, pictures=pictures)
+    base = f"{ROOT}/{commune}/{node}"
+    topics = tuple(f"{base}/alert/{kind}" for kind in kinds or ("+",))
+    if pictures is not None:
+        topics += (f"{base}/evidence/{EvidenceKind.THUMBNAIL}",)
     subscriber = Subscriber(
         broker, topics, client_id=f"tuquan-watch-{os.getpid()}", handle=view.show, tell=_tell
     )
@@ -88,7 +99,8 @@ def command(
 class _View:
     """Prints what comes in, each message once."""
 
-    def __init__(self, language: Language, *, as_json: bool, left: int | None) -> None:
+    def __init__(self, language: Language, *, as_json: bool, left: int | None, pictures: Path | None) -> None:
+        self._pictures = pictures
         self._language = language
         self._as_json = as_json
         self._left = left
@@ -96,6 +108,9 @@ class _View:
         self.stop: Callable[[], None] = lambda: None
 
     def show(self, arrival: Arrival) -> None:
+        if self._pictures is not None and arrival.topic.endswith(f"/evidence/{EvidenceKind.THUMBNAIL}"):
+            self._keep(arrival, self._pictures)
+            return
         try:
             received = read(arrival.payload)
         except WireError as error:
@@ -103,6 +118,14 @@ class _View:
             return
         if self._seen.is_new(received.envelope.id) and self._left != 0:
             self._print(received, arrival)
+
+    def _keep(self, arrival: Arrival, folder: Path) -> None:
+        try:
+            path = save_thumbnail(arrival.payload, folder)
+        except (WireError, OSError) as error:
+            click.echo(plain(f"tuquan: a picture on {arrival.topic} was left out: {error}"), err=True)
+            return
+        click.echo(f"tuquan: {path}", err=True)
 
     def _print(self, received: Received, arrival: Arrival) -> None:
         click.echo(

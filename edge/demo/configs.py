@@ -36,7 +36,11 @@ channel = {tamper}
 name = "camera"
 source = "file:{video}"
 
-# The video is cut together from several shots: each cut would be a camera that somebody covered or turned.
+# The video is cut together from several shots: each cut would be a lamp that is switched on, and a camera
+# that somebody covered or turned.
+[motion]
+hold_s = 0
+
 [camera_view]
 enabled = false
 

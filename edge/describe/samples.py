@@ -269,7 +269,7 @@ def rendered(document: Stored | NodeStatus | Health) -> dict[str, Any]:
         type=message.type,
         source=message.source,
         subject=message.subject,
-        data=message.encoded_data(),
+        data=message.text,
         dataschema=message.dataschema,
     )
     parsed: dict[str, Any] = json.loads(render(row, now))

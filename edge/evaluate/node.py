@@ -5,7 +5,6 @@ Owns what an evaluation fills in where nobody cares: a name, a place, a broker t
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +12,6 @@ from typing import Any, Final
 from edge.checks import cross_problems
 from edge.config import NodeConfig
 from edge.errors import ConfigError
-from edge.evaluate.clip import Clip
 from edge.settings import read
 
 RATE_FPS: Final = 5.0
@@ -22,7 +20,6 @@ SECTIONS: Final = frozenset(
     {"camera", "camera_view", "detector", "motion", "tracker", "zone", "line", "rule", "mask"}
 )
 """What of a node.toml has to do with seeing."""
-_ALWAYS_S: Final = 1 / RATE_FPS
 _REST: Final[dict[str, Any]] = {
     "node": {
         "commune": "phuong-thu-nghiem",
@@ -56,9 +53,3 @@ def node(sections: Mapping[str, Any], file: Path, *, models: Path) -> NodeConfig
     if wrong:
         raise ConfigError(file, wrong)
     return config
-
-
-def always_looking(clip: Clip) -> Clip:
-    """The same recording before a node whose model looks at every whole picture, moved or not."""
-    motion = dataclasses.replace(clip.config.motion, look_every_s=_ALWAYS_S, idle_look_every_s=_ALWAYS_S)
-    return dataclasses.replace(clip, config=dataclasses.replace(clip.config, motion=motion))

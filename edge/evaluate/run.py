@@ -160,19 +160,14 @@ class _Watch:
         return looks[-1].at_s / (len(looks) - 1) if len(looks) > 1 else 0.0
 
     def _look(self, seen: Seen) -> Look:
-        prepared = seen.prepared
-        frame, at_ns = prepared.frame, prepared.frame.captured_ns
-        looked = None
-        if seen.looked:
-            window = prepared.window
-            height, width = frame.image.shape[:2]
-            looked = _WHOLE if window is None else window.box(width, height)
+        prepared, least = seen.prepared, self._clip.config.detector.min_score
+        at_ns = prepared.frame.captured_ns
         return Look(
             at_s=self._at_s(at_ns),
             awake=prepared.motion.awake,
             forced=prepared.motion.forced,
-            looked=looked,
-            detections=seen.detections,
+            looked=(seen.region or _WHOLE) if seen.looked else None,
+            detections=tuple(hit for hit in seen.detections if hit.score >= least),
             tracks=tuple(track for track in seen.tracks if track.seen_ns == at_ns),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import tomlkit
@@ -98,6 +98,7 @@ def apply(text: str, draft: Draft) -> str:
         UnsafeEdit: That would change something else too.
     """
     before = tomllib.loads(text)
+    draft = _as_written(draft, before)
     try:
         document = tomlkit.parse(text)
         for section in SECTIONS:
@@ -114,6 +115,26 @@ def apply(text: str, draft: Draft) -> str:
             "Write each zone, mask, line and rule as a section of its own, such as [[zone]]."
         )
     return after
+
+
+def _as_written(draft: Draft, before: Mapping[str, Any]) -> Draft:
+    """The same draft, where a shape that stayed is written as it was: 0.80 is not made 0.8."""
+    sections = {
+        section: tuple(_kept_points(entry, _entries(before, section)) for entry in entries)
+        for section, entries in draft.sections.items()
+    }
+    return replace(draft, sections=sections)
+
+
+def _kept_points(entry: Drawn, before: list[Entry]) -> Drawn:
+    if entry.origin is None or entry.origin >= len(before):
+        return entry
+    written, wanted = before[entry.origin].get("points"), entry.values.get("points")
+    try:
+        same = isinstance(written, str) and format_points(parse_points(written)) == wanted
+    except ValueError:
+        return entry
+    return replace(entry, values={**entry.values, "points": written}) if same else entry
 
 
 def _wanted(before: Mapping[str, Any], draft: Draft) -> dict[str, Any]:

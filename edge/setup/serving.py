@@ -26,7 +26,7 @@ from edge.errors import EdgeError
 from edge.setup.access import Access
 from edge.setup.desk import Desk
 from edge.setup.site import Site
-from sync.station.gate import Certificates, Gate, Limits
+from sync.station.gate import Certificates, Gate, GateProblem, Limits
 
 PORT: Final = 8440
 _REQUEST_S: Final = 60.0
@@ -78,8 +78,8 @@ def open_page(
         own: A certificate and its key (PEM files) to use instead of one made for this run.
 
     Raises:
-        CannotServe: No certificate can be made.
-        SyncError: The address cannot be listened on, or the certificate given cannot be used.
+        CannotServe: No certificate can be made, or the address cannot be listened on.
+        SyncError: The certificate that was given cannot be used.
     """
     secure = own is not None or not is_loopback(address)
     with tempfile.TemporaryDirectory(prefix="tuquan-setup-") as folder:
@@ -91,7 +91,13 @@ def open_page(
             certificates=Certificates(*files, None) if files else None,
             limits=Limits(connections=32, each=16, request_s=_REQUEST_S),
         )
-        gate.start()
+        try:
+            gate.start()
+        except GateProblem as error:
+            raise CannotServe(
+                f"The page cannot be opened on {address} port {port} ({_why(error)}): name another "
+                "--port, or one of this machine's own addresses."
+            ) from error
         try:
             scheme = "https" if secure else "http"
             urls = tuple(f"{scheme}://{_bracketed(name)}:{gate.port}/" for name in _names(address))
@@ -116,6 +122,10 @@ def wait_until_idle(
         if access.idle_s(since_s) > idle_s:
             return True
     return False
+
+
+def _why(error: GateProblem) -> str:
+    return getattr(error.__cause__, "strerror", None) or str(error)
 
 
 def _make_certificate(folder: Path, address: str) -> tuple[Path, Path]:

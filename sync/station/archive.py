@@ -30,6 +30,7 @@ from sync.clock import ClockQuality
 from sync.envelope import Envelope, open_envelope
 from sync.errors import ArchiveClosed, ArchiveUnavailable, WireError
 from sync.station.file import BUSY_S, beside, claim, connect, open_file, set_aside, size_bytes
+from sync.station.precedence import Precedence
 from sync.station.records import Archived, Kind, Verdict, Way, address
 from sync.store import is_damage
 
@@ -47,6 +48,12 @@ _COLUMNS: Final = (
 )
 _INSERT: Final = f"INSERT INTO message ({_COLUMNS}) VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _SELECT: Final = f"SELECT {_COLUMNS} FROM message"  # noqa: S608 - constants
+CHECKPOINT_BYTES: Final = 4 * 2**20
+"""So much in the log is copied into the file, between the commits and not within one."""
+_CHECKPOINT_AT_LAST_PAGES: Final = 4096
+"""Should nobody call `tidy()`: 16 MB."""
+_ROW_BYTES: Final = 400
+"""About what a row takes beside its payload, index included."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK: Final = {ClockQuality.UNSYNCED: 0, ClockQuality.HOLDOVER: 1, ClockQuality.SYNCED: 2}
 
@@ -63,6 +70,7 @@ class Archive:
     Attributes:
         set_aside: Where the damaged file is that opening replaced; None when there was none.
         problem: Why the disk refuses at present; "" when it does not.
+        precedence: Who goes first of those that store here.
 
     Raises:
         ArchiveBusy: Another station works on it.
@@ -74,10 +82,14 @@ class Archive:
         self.set_aside: Path | None = None
         self.problem = ""
         self._clock = clock
+        self.precedence = Precedence()
         self._writing = threading.Lock()
         self._reading = threading.Lock()
+        self._tidying = threading.Lock()
         self._writer: Database | None = None
         self._reader: Database | None = None
+        self._keeper: Database | None = None
+        self._unwritten = 0
         self._failed: BaseException | None = None
         self._closed = False
         self._lock_fd = claim(path)
@@ -114,7 +126,21 @@ class Archive:
                     "is the disk full, read-only or broken?"
                 ) from error
             self.problem = ""
+            self._unwritten += sum(len(one.payload) + _ROW_BYTES for one in arrivals)
             return verdicts
+
+    def tidy(self) -> None:
+        """Copy the log into the file when enough has come together; whoever stores does not wait for it.
+
+        A disk that refuses says so at the next `store()`. For the station to call all the time.
+        """
+        if self._unwritten < CHECKPOINT_BYTES:
+            return
+        with self._tidying:
+            if self._keeper is not None:
+                self._unwritten = 0
+                with suppress(sqlite3.Error):
+                    self._keeper.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _store(self, looked: list[tuple[Verdict, Envelope | None]]) -> list[Verdict]:
         self._recover()
@@ -222,12 +248,12 @@ class Archive:
         return self._writer
 
     def _close_databases(self) -> None:
-        with self._reading:
-            for database in (self._reader, self._writer):
+        with self._reading, self._tidying:
+            for database in (self._reader, self._keeper, self._writer):
                 if database is not None:
                     with suppress(sqlite3.Error):
                         database.close()
-            self._reader = self._writer = None
+            self._reader = self._keeper = self._writer = None
 
     def _open_or_replace(self, *, check: bool) -> None:
         """Open the file; one that is damaged is set aside first, and a new one started."""
@@ -240,8 +266,10 @@ class Archive:
                 raise
             self._replace(str(error))
             self._writer = open_file(self.path, check=False)
-        with self._reading:
+        self._writer.conn.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_AT_LAST_PAGES}")
+        with self._reading, self._tidying:
             self._reader = connect(self.path)
+            self._keeper = connect(self.path)
 
     def _replace(self, reason: str) -> None:
         self.set_aside = aside = set_aside(self.path)

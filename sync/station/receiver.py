@@ -49,6 +49,8 @@ BATCH: Final = 200
 """Messages stored in one transaction at most, and asked of the broker ahead of our answer."""
 BULK_AHEAD: Final = 20
 """The same of batches, which are large: so much may be asked of the broker ahead of our answer."""
+PIECE: Final = 100
+"""Rows of a batch stored in one transaction: an alert waits for one such transaction at most."""
 MOST_WAITING: Final = 1000
 """Receipts that may wait for the broker before no further messages are taken."""
 _MOST_HELD: Final = 2 * BATCH
@@ -281,6 +283,13 @@ class Receiver:
 
     def _take_in(self, link: Link, terms: Terms, held: list[Arrival]) -> None:
         """Store what has arrived, then answer it; what cannot be stored stays in `held`, unanswered."""
+        if self.bulk or not link.arrivals:
+            self._take_all_in(link, terms, held)
+        else:
+            with self._archive.precedence.urgent():
+                self._take_all_in(link, terms, held)
+
+    def _take_all_in(self, link: Link, terms: Terms, held: list[Arrival]) -> None:
         while link.acks:
             mid, code = link.acks.popleft()
             self._flying.pop(mid, None)
@@ -312,6 +321,7 @@ class Receiver:
         incoming: list[Incoming] = []
         heard: list[Heard] = []
         for arrival in batch:
+            self._give_way()
             if arrival.topic.rpartition("/")[2] in _OF_THE_MOMENT and arrival.topic.count("/") == _DEPTH:
                 heard.append(
                     Heard(
@@ -320,13 +330,18 @@ class Receiver:
                 )
             else:
                 incoming += unpack(arrival.topic, arrival.payload)
-        for start in range(0, len(incoming), BATCH):  # others want to store in between
-            verdicts = self._archive.store(incoming[start : start + BATCH])
+        for start in range(0, len(incoming), PIECE):  # others want to store in between
+            self._give_way()
+            verdicts = self._archive.store(incoming[start : start + PIECE])
             for verdict in verdicts:
                 self._answer(verdict)
             self._hand_on(Taken(via=self.via, verdicts=tuple(verdicts)))
         for word in heard:
             self._hand_on(word)
+
+    def _give_way(self) -> None:
+        if self.bulk:
+            self._archive.precedence.give_way()
 
     def _answer(self, verdict: Verdict) -> None:
         if verdict.kind is Kind.REFUSED:

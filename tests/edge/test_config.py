@@ -349,4 +349,4 @@ def test_whatever_a_configuration_accepts_an_alert_can_carry(written, place, nam
             device=config.panic_button[0].name,
             details=details_for(AlertKind.PANIC),
         )
-        assert to_message(alert, config.site).encoded_data()
+        assert to_message(alert, config.site).text

@@ -192,7 +192,7 @@ def test_every_kind_has_its_topic_type_class_and_weight(kind):
     assert message.cls is (MessageClass.LIFE_SAFETY if life else MessageClass.SECURITY)
     assert message.expires_s is None
     assert kind in WEIGHTS
-    assert message.encoded_data()
+    assert message.text
 
 
 def test_an_event_is_of_the_lowest_class():

@@ -39,7 +39,7 @@ class Text(html.parser.HTMLParser):
     def handle_data(self, data):
         self.words.append(data)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002 - its signature
         self.tags.append(tag)
 
 

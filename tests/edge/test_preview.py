@@ -48,9 +48,8 @@ def test_a_wish_to_watch_lasts_ten_seconds(tmp_path, clock, reader):
     """A phone that was put away costs the node nothing; neither does a clock that was set."""
     reader.want()
     for off_s, wanted in ((0, True), (WANTED_S - 1, True), (WANTED_S + 1, False), (-3600, False)):
-        later = PreviewWriter(
-            tmp_path, clock_ns=lambda: clock[0], wall_s=lambda off_s=off_s: time.time() + off_s
-        )
+        shown_s = time.time() + off_s
+        later = PreviewWriter(tmp_path, clock_ns=lambda: clock[0], wall_s=lambda at_s=shown_s: at_s)  # type: ignore[misc]
         assert later.wanted() is wanted, off_s
 
 

@@ -120,7 +120,7 @@ class Saw:
     looked: bool = True
     awake: bool = True
     forced: bool = False
-    window: object = None
+    region: Box | None = None
 
 
 @dataclass
@@ -137,14 +137,19 @@ class ScriptedEye:
         for reading in saw.readings:
             self.emit(reading)
         motion = SimpleNamespace(awake=saw.awake, forced=saw.forced)
-        return SimpleNamespace(frame=frame, motion=motion, window=saw.window, saw=saw)
+        return SimpleNamespace(frame=frame, motion=motion, saw=saw)
 
     def look(self, prepared):
         saw = prepared.saw
         self.times.append(self.local(prepared.frame.captured_ns))
         found = SimpleNamespace(findings=saw.findings)
         return SimpleNamespace(
-            prepared=prepared, looked=saw.looked, detections=saw.detections, tracks=saw.tracks, found=found
+            prepared=prepared,
+            looked=saw.looked,
+            region=saw.region,
+            detections=saw.detections,
+            tracks=saw.tracks,
+            found=found,
         )
 
 

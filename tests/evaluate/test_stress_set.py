@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from edge.evaluate.node import node
 from edge.evaluate.run import watch
 from edge.evaluate.stress.clips import stress_set
 from edge.evaluate.tally import Tally
+from edge.sight import Sight
+from models.detection import Box
 from models.detector import open_detector
 
 pytestmark = [pytest.mark.model, pytest.mark.video, pytest.mark.timeout(300)]
@@ -37,8 +40,6 @@ def measured(models, walkers):
     config = node({}, Path("stress"), models=models)
     detector = open_detector(config.detector)
     results = []
-    from edge.sight import Sight  # noqa: PLC0415
-
     for clip in stress_set(config, walkers, seed=1, seconds=SECONDS, nobody_s=16, names=CONDITIONS):
         record = watch(clip, detector, Sight)
         results.append((record, measure(record)))
@@ -66,3 +67,12 @@ def test_a_still_view_lets_the_model_sleep(measured):
         if record.clip.name in {"still-night, nobody", "rain-day, nobody"}:
             assert tally.moved == 0, record.clip.name
             assert tally.looks < 0.15 * tally.frames
+
+
+def test_without_its_gate_a_node_looks_at_every_whole_picture(models, walkers):
+    """What gate and windows are compared with: the same recording, and the model looks at all of it."""
+    config = node({}, Path("stress"), models=models)
+    (clip,) = stress_set(config, (), seed=1, seconds=2, nobody_s=2, names=("still-day",))
+    record = watch(clip, open_detector(config.detector), partial(Sight, gated=False))
+    assert len(record.looks) == 10
+    assert all(look.looked == Box(y0=0, x0=0, y1=1, x1=1) for look in record.looks)

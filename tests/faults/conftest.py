@@ -6,6 +6,7 @@ starts all that were selected.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -17,16 +18,20 @@ from tests.faults.harness.world import stderr
 from tests.faults.scenarios import load
 
 SEED = 20261
-AT_A_TIME = 2
+AT_A_TIME = int(os.environ.get("SCENARIOS_AT_A_TIME", "2"))
+"""One, where the rest of the suite runs beside them: a small machine has two cores."""
 PATIENCE_S = 900
 """A test also waits for the scenarios that run before its own; each of them ends by itself."""
 
 
 def pytest_collection_modifyitems(items):
-    """Give every scenario that patience."""
+    """Give every scenario that patience; what measures has to say so, and nothing else."""
+    scenarios = load()
     for item in items:
-        if item.get_closest_marker("fault"):
+        if mark := item.get_closest_marker("fault"):
             item.add_marker(pytest.mark.timeout(PATIENCE_S), append=False)
+            if scenarios[mark.args[0]].alone != (item.get_closest_marker("alone") is not None):
+                raise pytest.UsageError(f"{item.nodeid}: the marker `alone` and its scenario disagree.")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.fault("backlog")
 def test_a_fresh_press_overtakes_a_long_backlog(kept):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -41,12 +42,19 @@ def make_message():
 
 
 @pytest.fixture
-def open_outbox(tmp_path, clock):
+def memory():
+    """A directory in memory, as `/run/tuquan` is: counters in it are used in the quick way."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def open_outbox(tmp_path, clock, memory):
     """Opens outboxes that are closed at the end of the test; by default at one path in `tmp_path`."""
     with ExitStack() as stack:
 
         def opening(path=tmp_path / "outbox.db", *, its_clock=clock, **settings):
-            settings.setdefault("runtime_directory", tmp_path / "no-such-directory")
+            settings.setdefault("runtime_directory", memory)
             settings.setdefault("min_free_mb", 0)
             outbox = Outbox(path, clock=its_clock, settings=OutboxSettings(**settings))
             stack.callback(outbox.close)

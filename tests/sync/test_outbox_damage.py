@@ -99,9 +99,9 @@ def test_the_numbers_go_on_after_damage(file, open_outbox, stored, make_message)
     assert len(seqs) == len(set(seqs))
 
 
-def test_the_numbers_go_on_even_without_their_own_file(file, open_outbox, tmp_path, make_message):
+def test_the_numbers_go_on_even_without_their_own_file(file, open_outbox, memory, make_message):
     """With the counter file lost too, what the damaged file still says keeps the numbers apart."""
-    (tmp_path / "outbox.db-numbers").unlink()
+    next(memory.glob("*.numbers")).unlink()
     overwrite(file, table_leaves(file)[3])
     outbox = open_outbox()
     assert outbox.put(make_message(LIFE)).seq > 160

@@ -245,7 +245,8 @@ def test_two_processes_on_a_broken_disk_do_not_share_a_number(tmp_path, open_out
 
 def test_held_rows_of_two_processes_without_shared_numbers_all_survive(tmp_path, open_outbox, make_message):
     """Should two held rows have one key, the later one gets a new key, and is removed by its old one."""
-    one, two = (open_outbox(tmp_path / "late" / "outbox.db") for _ in range(2))
+    late, no = tmp_path / "late" / "outbox.db", tmp_path / "no-such-directory"
+    one, two = (open_outbox(late, runtime_directory=no) for _ in range(2))
     mine, yours = one.put(make_message(LIFE, 1)), two.put(make_message(LIFE, 2))
     assert mine.key == yours.key
     (tmp_path / "late").mkdir()

@@ -113,6 +113,7 @@ function redraw(focus = null) {
     type: "button", role: "tab", id: `tab-${tab}`, "aria-selected": String(tab === page.tab), tabIndex: tab === page.tab ? 0 : -1, "aria-controls": "panel",
     onclick: () => openTab(tab),
   }, t(tab), badge(tab))));
+  tabs.scrollLeft = Math.max(0, get(`tab-${page.tab}`).offsetLeft - 60);
   const panels = { rule: rulesPanel, try: tryPanel, versions: versionsPanel };
   const parts = panels[page.tab] ? panels[page.tab](page) : shapesPanel(page, page.tab);
   get("panel").setAttribute("aria-labelledby", `tab-${page.tab}`);
@@ -195,7 +196,8 @@ function showProblems() {
 }
 
 function showState() {
-  const wrong = page.found.problems.filter((problem) => !problem.warning), doubts = page.found.problems.length - wrong.length, dirty = isDirty();
+  const wrong = page.found.problems.filter((problem) => !problem.warning), dirty = isDirty();
+  const doubts = page.found.problems.filter((problem) => problem.warning && TABS.some((tab) => problem.path.startsWith(tab))).length;
   const drawnWrong = wrong.filter((problem) => TABS.some((tab) => problem.path.startsWith(tab)) || page.configuration?.thresholds.some((entry) => problem.path.startsWith(entry.path)));
   const text = page.message || (drawnWrong.length ? t("wrong", { n: drawnWrong.length }) : t(dirty ? "dirty" : "clean")) + (doubts && !drawnWrong.length ? ` ${t("doubts", { n: doubts })}` : "");
   const bar = get("state");
@@ -291,7 +293,7 @@ async function showNow(now) {
   }
   picture.classList.toggle("stale", !fresh);
   nothing.hidden = fresh;
-  if (!fresh) nothing.textContent = t(!page.configuration?.camera ? "noCamera" : performance.now() < 4000 ? "waiting" : "noPicture");
+  if (!fresh) nothing.textContent = t(!page.configuration?.camera ? "noCamera" : !now.asked ? "notAsked" : performance.now() < 4000 ? "waiting" : "noPicture");
   if (!stage.drag) stage.render();
   showLive(now, fresh);
 }

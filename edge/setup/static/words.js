@@ -2,7 +2,7 @@
 
 const WORDS = {
   title: ["Vùng và quy tắc", "Zones and rules"],
-  notice: ["Tờ thông báo", "Notice"],
+  notice: ["Thông báo", "Notice"],
   leave: ["Ra", "Leave"],
   other: ["English", "Tiếng Việt"],
   doorTitle: ["Nhập mã để vào", "Enter the code"],
@@ -95,7 +95,7 @@ const WORDS = {
   live: ["Trực tiếp", "Live"],
   seen: ["{n} lần nhìn/giây", "{n} looks/s"],
   nobody: ["không có ai", "nobody"],
-  tracked: ["đang theo dõi {n}", "following {n}"],
+  tracked: ["thấy {n}", "sees {n}"],
   heldLearning: ["đang làm quen cảnh", "learning the view"],
   heldLight: ["đợi ánh sáng ổn định", "waiting for the light to settle"],
   held: ["tạm chờ: {n}", "holding off: {n}"],
@@ -103,6 +103,10 @@ const WORDS = {
   noPicture: [
     "Chưa có hình. Tiến trình nhìn (tuquan run vision) không chạy, hoặc camera bị mất. Vẫn vẽ và lưu được.",
     "There is no picture. The vision process (tuquan run vision) is not running, or its camera is lost. Drawing and saving still work.",
+  ],
+  notAsked: [
+    "Không ghi được vào thư mục chạy của máy nên không xin được hình. Hãy chạy: sudo tuquan setup.",
+    "The node's runtime directory cannot be written, so no picture can be asked for. Run: sudo tuquan setup.",
   ],
   noCamera: ["Máy này chưa cài camera (camera.source).", "This node has no camera configured (camera.source)."],
   offline: ["Mất liên lạc với máy. Đang thử lại…", "The node does not answer. Trying again…"],

@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 PHONE = {"width": 360, "height": 740, "pixelRatio": 2, "touch": True, "mobile": True}
-_FLAGS = [
+_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +30,7 @@ _FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--window-size=1280,860",
-]
+)
 
 
 @contextlib.contextmanager
@@ -130,6 +130,12 @@ class Page:
         chain = chain.key_down(Keys.SHIFT) if shift else chain
         chain = chain.send_keys(*keys)
         (chain.key_up(Keys.SHIFT) if shift else chain).perform()
+
+    def press(self, selector, *keys):
+        """On a part of the drawing, which is drawn anew with every picture and keeps the focus."""
+        self.wait(lambda: self.all(selector))
+        self.driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
+        self.keys(*keys)
 
     def type(self, selector, text):
         """Over what stands there."""

@@ -1,4 +1,4 @@
-"""What the tests of the set-up page share: a node's configuration, an eye that is a few lines, a real server."""
+"""What the tests of the set-up page share: a node's configuration, and a real server."""
 
 from __future__ import annotations
 

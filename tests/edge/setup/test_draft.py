@@ -47,6 +47,14 @@ def test_what_was_not_changed_leaves_the_file_as_it_is():
     assert made(drawn()) == TEXT
 
 
+def test_a_shape_that_stayed_is_written_as_it_was():
+    """Also where the page would have written it otherwise."""
+    text = TEXT.replace("0,0 0.5,0 0.5,0.5", "0.00,0 .50,0.0  0.5000,0.5")
+    document = drawn(text)
+    document["zone"][0]["name"] = "Ngõ"
+    assert made(document, text) == text.replace('"Cổng"   # như', '"Ngõ"   # như')
+
+
 def test_a_changed_point_changes_one_line():
     """The comment behind the name and the other zone stay."""
     document = drawn()

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from edge.cli import tuquan
 from edge.cli.setup import _tell
 from edge.events import Language
-from edge.setup import serving
 from edge.setup.access import Access
 from edge.setup.configfile import ConfigFile
 from edge.setup.serving import CannotServe, Opened, is_loopback, open_page, wait_until_idle
@@ -25,7 +24,7 @@ from edge.setup.serving import CannotServe, Opened, is_loopback, open_page, wait
         ("127.0.0.1", True),
         ("::1", True),
         ("localhost", True),
-        ("0.0.0.0", False),
+        ("0.0.0.0", False),  # noqa: S104 - nothing is bound
         ("192.168.1.7", False),
         ("x", False),
     ],
@@ -57,10 +56,21 @@ def test_on_the_network_it_is_tls_with_the_fingerprint_that_was_shown(desk):
 
 def test_without_openssl_the_network_stays_closed(desk, monkeypatch):
     """It is never served without TLS instead; the sentence says what to do."""
-    monkeypatch.setattr(serving.shutil, "which", lambda _: None)
+    monkeypatch.setattr("edge.setup.serving.shutil.which", lambda _: None)
     with (
         pytest.raises(CannotServe, match="apt install openssl"),
-        open_page(desk, Access(), address="0.0.0.0", port=0),
+        open_page(desk, Access(), address="0.0.0.0", port=0),  # noqa: S104 - it is refused
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
+def test_an_address_that_cannot_be_had_is_said(desk, served, address):
+    """A port that is taken, or an address of another machine."""
+    taken = int(served.url.rsplit(":", 1)[1].strip("/"))
+    with (
+        pytest.raises(CannotServe, match=r"cannot be opened on .*--port"),
+        open_page(desk, Access(), address=address, port=taken),
     ):
         pass
 
@@ -80,7 +90,7 @@ def test_it_ends_when_it_is_told_to():
 
 
 class _Impatient(threading.Event):
-    def wait(self, timeout=None):
+    def wait(self, timeout=None):  # noqa: ARG002 - threading's signature
         return False
 
 

@@ -32,16 +32,20 @@ def sentences():
     ):
         yield from area_problems(points)
     settings = (
-        zone(name=" "), zone(name="x" * 70), LineSettings(name="L", points="0,0"), LineSettings(name="L", points="0,0 0,0"),
+        zone(name=" "), zone(name="x" * 70),
+        LineSettings(name="L", points="0,0"), LineSettings(name="L", points="0,0 0,0"),
         RuleSettings(kind=RuleKind.CROSSING), RuleSettings(kind=RuleKind.CROSSING, line="L", zone="A"),
-        RuleSettings(kind=RuleKind.CROSSING, line="L", during=During.OPEN), RuleSettings(kind=RuleKind.INTRUSION, line="L"),
+        RuleSettings(kind=RuleKind.CROSSING, line="L", during=During.OPEN),
+        RuleSettings(kind=RuleKind.INTRUSION, line="L"),
         RuleSettings(kind=RuleKind.INTRUSION, count=3), RuleSettings(kind=RuleKind.LOITERING, dwell_s=0),
     )  # fmt: skip
     for entry in settings:
         yield from (sentence for _, sentence in entry.problems())
     for texts in (
-        ("Mo 05:00-19:00", "Mo 18:00-20:00"), ("Mo 05:00-08:00", "Mo 18:00-20:00"), ("Mo 20:00-06:00", "Tu 05:00-19:00"),
-        ("Mo off", "Mo 05:00-06:00"), ("Mo 05:00-09:00,08:00-10:00",), ("Mo 05:00-05:00",), ("Mo",), ("Mo 05:00-25:00",), ("Xx 05:00-06:00",),
+        ("Mo 05:00-19:00", "Mo 18:00-20:00"), ("Mo 05:00-08:00", "Mo 18:00-20:00"),
+        ("Mo 20:00-06:00", "Tu 05:00-19:00"), ("Mo off", "Mo 05:00-06:00"),
+        ("Mo 05:00-09:00,08:00-10:00",), ("Mo 05:00-05:00",), ("Mo",), ("Mo 05:00-25:00",),
+        ("Xx 05:00-06:00",),
     ):  # fmt: skip
         yield from (sentence for _, sentence in hours_problems(texts))
     yield from (problem.remedy for problem in watch_problems(crowded(), frozenset()))
