@@ -1,7 +1,7 @@
 """Whether a camera's pictures lead to anything: what is watched for, what is kept, and who can open it.
 
-Owns `tuquan doctor`'s findings about rules and pictures. Reading every clip again is `tuquan evidence verify`'s
-work, and takes its time.
+Owns `tuquan doctor`'s findings about rules and pictures. To read every clip again is the work of `tuquan
+evidence verify`, and takes its time.
 """
 
 from __future__ import annotations

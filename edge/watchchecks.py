@@ -97,7 +97,7 @@ def _labels(config: NodeConfig, rules: Sequence[tuple[int, RuleSettings]]) -> It
 
 
 def _known(label: str, known: Sequence[str]) -> str:
-    """Which labels there are: the one that was meant, or those that a market needs, or all where they are few."""
+    """The label that was meant; else those that a market needs, or all where they are few."""
     if near := difflib.get_close_matches(label.lower(), known, n=1):
         return f'Did you mean "{near[0]}"?'
     if len(known) <= _FEW:
