@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -384,6 +385,16 @@ def test_a_restart_goes_on_with_what_goes_on_and_ends_what_does_not():
     (ended,) = second.found
     assert (ended.phase, ended.incident, ended.ending) == (Phase.ENDED, kept.incident, Ending.GONE)
     assert second.book.open() == ()
+
+
+def test_a_restart_does_not_forget_that_a_clip_is_to_be_sent():
+    """What the file of open incidents does not hold, the rule says."""
+    first = Stage(replace(NIGHT_RULE, upload=True))
+    first.play(waits(1), 0, 30)
+    second = Stage(replace(NIGHT_RULE, upload=True))
+    second.book.restore([replace(first.book.open()[0], upload=False)], at_ns=1000 * S)
+    second.play(waits(7, first_s=1000), 1000, 1010)
+    assert second.book.open()[0].upload
 
 
 def test_a_restart_into_an_empty_picture_ends_it_after_the_cool_down():

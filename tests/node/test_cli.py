@@ -358,6 +358,29 @@ def test_doctor_has_a_remedy_for_everything_that_is_wrong(bench, config, tmp_pat
     assert [entry for entry in bad if not entry["remedy"]] == []
 
 
+def test_doctor_says_what_becomes_of_pictures(config, tmp_path):
+    """Nothing drawn, nobody who could open an original, no way to the station, a lens that nobody watches."""
+    text = config.read_text(encoding="utf-8") + f'[camera]\nsource = "file:{tmp_path}/none.mp4"\n'
+    config.write_text(f"{text}[camera_view]\nenabled = false\n", encoding="utf-8")
+
+    def doubts():
+        done = tuquan("doctor", "--config", config, "--lang", "en", "--json")
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        return {entry["text"]: entry["remedy"] for entry in found if entry["level"] == "warning"}
+
+    before = doubts()
+    for words in ("no [[rule]]", "recipients is empty", "without [intake]", "camera_view.enabled = false"):
+        (remedy,) = [before[doubt] for doubt in before if words in doubt]
+        assert remedy
+    recipient = "age14f3a7lw3rn7tqgnlavsytv9ms427t97g97z6afppsyupat392g4qq59x48"
+    config.write_text(
+        f'{text}[evidence]\nrecipients = ["{recipient}"]\n[[rule]]\nkind = "crowd"\n', encoding="utf-8"
+    )
+    after = "\n".join(doubts())
+    assert "without [intake]" in after
+    assert not [words for words in ("[[rule]]", "recipients", "camera_view") if words in after]
+
+
 def test_doctor_passes_on_what_a_running_node_complains_of(bench, config):
     """The faults of the node itself are findings with their remedies."""
     bench.run(20)

@@ -181,7 +181,7 @@ def test_the_thumbnail_comes_at_once_and_fits(make_gate):
     thumbnail = Thumbnail.from_data(message.data)
     jpeg = base64.b64decode(thumbnail.image)
     assert (len(jpeg) <= 30_000, sha256(jpeg)) == (True, thumbnail.sha256)
-    assert len(message.encoded_data().encode()) < 45_000
+    assert len(json.dumps(message.data).encode()) < 45_000
     assert (message.cls, message.topic) == (MessageClass.EVIDENCE, f"{SITE.base_topic}/evidence/thumbnail")
     with Image.open(io.BytesIO(jpeg)) as image:
         assert (image.width, image.height) == (thumbnail.width, thumbnail.height) == (320, 240)
@@ -259,6 +259,18 @@ def test_an_incident_that_goes_on_after_a_restart_keeps_its_first_clip(make_gate
         assert gate.faults() == {}
     assert len(gate.told("clip")) == 0
     assert len(make_store().held()) == 1
+
+
+def test_what_a_killed_run_left_open_is_filmed_when_it_is_seen_again(make_gate, make_store):
+    """No word of it may come for long: it has a clip all the same, one, and neither thumbnail nor alert."""
+    gate = make_gate()
+    gate.play(0, 2, SUBJECT)
+    for _ in range(2):
+        gate.recorder.resume(finding(SUBJECT.tracked(2.0), 2.0, phase=Phase.CONTINUES))
+    gate.recorder.close()
+    (held,) = make_store().held()
+    assert (held.record.incident, held.record.alerts) == (INCIDENT, ())
+    assert (len(gate.told("thumbnail")), len(gate.told("clip"))) == (0, 1)
 
 
 def test_a_rule_that_says_so_has_its_clip_uploaded(make_gate):

@@ -339,7 +339,7 @@ def test_a_clip_that_was_asked_for_is_at_the_station_and_announced(tmp_path, sto
             MessageClass.EVIDENCE,
         )
         assert message.data["where"] == "station"
-        assert message.data["sidecar_sha256"] == held.sha256
+        assert message.data["sidecarSha256"] == held.sha256
         assert message.data["files"][0]["sha256"] == held.record.file(Role(role)).sha256
     assert uploader.faults() == ()
 

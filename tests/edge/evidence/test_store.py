@@ -416,3 +416,15 @@ def test_a_disk_without_a_single_free_block_can_still_be_emptied(make_store, tin
     assert store.delete_incident(UUID(int=1), by="x", reason="y")
     assert incidents(store.held()) == [2]
     assert verify(store.directory).problems == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_writes_belongs_to_the_node(make_store):
+    """A deletion by hand must not take the chain of records away from the node's own user."""
+    store = make_store()
+    store.directory.mkdir(exist_ok=True)
+    os.chown(store.directory, 12345, 12345)
+    store.keep(draft(1), {Role.BLURRED: b"film"})
+    owners = {path.name: path.stat().st_uid for path in store.directory.iterdir() if path.name != ".lock"}
+    assert len(owners) == 3
+    assert set(owners.values()) == {12345}
