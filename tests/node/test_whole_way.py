@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import av
 import numpy as np
@@ -215,9 +216,9 @@ def painted_over(video, path, seen=180, dark=150):
     """The first 18 seconds of a video, and then a dark lens with its noise."""
     rng = np.random.default_rng(4)
     with av.open(str(video)) as source, av.open(str(path), "w") as film:
-        stream = film.add_stream("mjpeg", rate=10, options={"q": "3"})
+        stream: Any = film.add_stream("mjpeg", rate=10, options={"q": "3"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 640, 480, "yuvj420p", 8_000_000
-        frames = source.decode(video=0)
+        frames: Any = source.decode(video=0)
         shown = [next(frames).reformat(640, 480, "rgb24").to_ndarray() for _ in range(seen)]
         lens = (rng.integers(4, 12, (480, 640, 3), dtype=np.uint8) for _ in range(dark))
         for image in (*shown, *lens):
