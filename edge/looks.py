@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
@@ -255,14 +255,6 @@ class _Course:
                 lasted_s=(until_ns - finding.at_ns) / _NS,
                 over=incident in self._ended_ns,
             )
-
-
-def crossing_time(crossing: Crossing, looks: Sequence[Look]) -> datetime | None:
-    """When a line was crossed, at the place, by the last look that knew the time."""
-    known = next((look for look in reversed(looks) if look.local is not None), None)
-    if known is None or known.local is None:
-        return None
-    return known.local - timedelta(microseconds=(known.at_ns - crossing.at_ns) / 1000)
 
 
 def _seen(
