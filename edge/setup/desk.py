@@ -32,9 +32,7 @@ from models.manifest import load_manifest
 TRIAL_S: Final = 20.0
 """A small node thinks about the last ten minutes for no longer than this."""
 _USUAL: Final = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "vehicle", "dog", "cat")
-_PICTURE_SECTIONS: Final = frozenset(
-    {*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view", "evidence"}
-)
+_PICTURE_SECTIONS: Final = frozenset({*SECTIONS, "motion", "tracker", "detector", "camera_view"})
 
 
 class Desk:
