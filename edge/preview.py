@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.touch import touch
+from edge.touch import leave, touch
 from models.detection import Box, Detection
 from models.track import Track
 
@@ -129,10 +129,10 @@ class PreviewWriter:
         """
         self._next_ns = self._clock_ns() + int(_EVERY_S * 1e9)
         try:
-            _replace(self._directory / _PICTURE, _jpeg(image))
+            leave(self._directory / _PICTURE, _jpeg(image))
             height, width = image.shape[:2]
             document = {"width": width, "height": height, **_document(preview)}
-            _replace(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
+            leave(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
         except (OSError, ValueError) as error:
             if not self._failing:
                 _log.warning("the picture for tuquan setup cannot be left: %s", error)
@@ -176,12 +176,6 @@ class PreviewReader:
         with contextlib.suppress(OSError):
             return (self._directory / _PICTURE).read_bytes()
         return None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_bytes(content)
-    draft.replace(path)
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:
