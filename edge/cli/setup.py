@@ -174,7 +174,7 @@ def _list(config: Path) -> None:
 
 
 def _restore(config: Path, name: str) -> None:
-    from edge.reloading import ask_vision_reload  # noqa: PLC0415 - quick --help
+    from edge.reloading import ask_reload  # noqa: PLC0415 - quick --help
     from edge.setup.configfile import ConfigFile, NoVersion  # noqa: PLC0415
 
     file = ConfigFile(config)
@@ -188,7 +188,7 @@ def _restore(config: Path, name: str) -> None:
         click.echo(f"{name}: {problem}", err=True)
     if found.config is None:
         click.get_current_context().exit(1)
-    ask_vision_reload(found.config.storage.runtime_directory)
+    ask_reload(found.config.storage.runtime_directory)
     click.echo(f"{config} is {name} again; what it was before is a version now.")
 
 

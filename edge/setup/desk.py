@@ -20,7 +20,7 @@ from edge.hours import Hours, hours_problems
 from edge.hourswords import hours_text, state_text
 from edge.looks import Outcome, Replay, recent_looks, replay
 from edge.preview import PreviewReader
-from edge.reloading import ask_vision_reload
+from edge.reloading import ask_reload
 from edge.settings import settings_of
 from edge.setup.configfile import ConfigFile, problems_of
 from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
@@ -166,7 +166,7 @@ class Desk:
             after = self.file.read()
             others = {*before, *after.raw} - _PICTURE_SECTIONS
             answer["revision"] = after.revision
-            answer["told"] = ask_vision_reload(self._runtime)
+            answer["told"] = ask_reload(self._runtime)
             answer["restart"] = any(before.get(key) != after.raw.get(key) for key in others)
         return answer
 
