@@ -47,12 +47,17 @@ def leave(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    draft = path.with_name(f"{path.name}.new")
+    draft = draft_of(path)
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, _SAFELY | os.O_EXCL, _MODE), "wb") as file:
         _give(file.fileno(), path.parent.stat())
         file.write(content)
     draft.replace(path)
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it is put in place; one of a process that was killed may be there."""
+    return path.with_name(f"{path.name}.new")
 
 
 @contextlib.contextmanager

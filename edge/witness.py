@@ -99,6 +99,7 @@ class Witness:
     def start(self, book: RuleBook) -> None:
         """Take up what a former run left open, and begin to film."""
         self._book = book
+        self._preview.clear()
         book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
         self._recorder.start()
         self._clerk.start()
@@ -133,6 +134,7 @@ class Witness:
         if self._book is None or now_ns < self._next_tick_ns:
             return []
         self._next_tick_ns = now_ns + _TICK_NS
+        self._preview.tidy()
         for incident in take_withdrawn(self._config.storage.runtime_directory):
             self._book.withdraw(incident)
         self._kept.keep(self._book.open(), now_ns)
@@ -148,6 +150,7 @@ class Witness:
         Raises:
             EvidenceStuck: a thread does not end.
         """
+        self._preview.clear()
         if self._book is not None:
             self._count(self._clock_ns(), at_once=True)
             self._kept.keep(self._book.open(), self._clock_ns())

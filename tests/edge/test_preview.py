@@ -181,3 +181,24 @@ def test_what_root_leaves_is_the_nodes(tmp_path, clock):
     assert {path.name: path.stat().st_uid for path in tmp_path.rglob("*")} == dict.fromkeys(
         ("preview.jpg", "preview.json", "looks", f"{clock[0]:020d}.jsonl", "preview.wanted"), 65534
     )
+
+
+def test_nothing_stays_once_nobody_watches(tmp_path, clock, reader):
+    """The last picture of the gate is not there for whoever comes until the machine is started anew."""
+    now_s = [time.time()]
+    writer = PreviewWriter(tmp_path, clock_ns=lambda: clock[0], wall_s=lambda: now_s[0])
+    reader.want()
+    writer.publish(PICTURE, Preview(at_ns=clock[0]))
+    writer.tidy()
+    assert reader.picture()
+    now_s[0] += WANTED_S + 1
+    writer.tidy()
+    assert [path.name for path in tmp_path.iterdir()] == ["preview.wanted"]
+
+
+def test_what_a_killed_run_left_goes_at_the_start(tmp_path, writer, clock):
+    """Half a picture included; somebody who watches on gets the next one."""
+    writer.publish(PICTURE, Preview(at_ns=clock[0]))
+    (tmp_path / "preview.jpg.new").write_bytes(b"half")
+    PreviewWriter(tmp_path).clear()
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from edge.config import load
+from edge.preview import PreviewReader
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
@@ -126,6 +127,16 @@ def test_an_empty_street_is_no_alert(eyes, video):
     seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
     assert wait(lambda: not seen.thread.is_alive())
     assert seen.alerts() == []
+
+
+@pytest.mark.video
+def test_the_picture_for_who_sets_up_goes_with_the_process(eyes, video, tmp_path):
+    """Somebody watches until the end: the last picture does not stay until the machine is started anew."""
+    PreviewReader(tmp_path).want()
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(lambda: not seen.thread.is_alive())
+    assert (tmp_path / "preview.wanted").exists()
+    assert list(tmp_path.glob("preview.j*")) == []
 
 
 @pytest.mark.video
