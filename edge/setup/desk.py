@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -41,10 +41,12 @@ class Desk:
     Args:
         config: The configuration with which the page was started.
         file: Where it is.
+        trouble: What keeps the page's own look at the camera from working, as sentences.
     """
 
-    def __init__(self, config: NodeConfig, file: Path) -> None:
+    def __init__(self, config: NodeConfig, file: Path, trouble: Callable[[], Iterable[str]] = tuple) -> None:
         self.config = config
+        self._trouble = trouble
         self.file = ConfigFile(file)
         self._runtime = config.storage.runtime_directory
         self._preview = PreviewReader(self._runtime)
@@ -57,7 +59,9 @@ class Desk:
         """What the eye sees now; asks it to go on showing it."""
         heard = self._preview.want()
         shown = self._preview.look()
-        return {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
+        faults = dict.fromkeys((*shown.state.get("faults", ()), *self._trouble()))
+        answer = {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
+        return {**answer, "faults": list(faults)}
 
     def picture(self) -> bytes | None:
         """The last picture as a JPEG; None where nothing is left there, or only something old."""
