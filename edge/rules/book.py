@@ -66,7 +66,7 @@ class RuleBook:
             watch.look([track for track in tracks if not labels or track.label in labels], at_ns)
         findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
         self._orphans.clear()
-        live = {track.id for track in tracks}
+        live = {track.id: track for track in tracks}
         for case in self._cases:
             finding = case.look(self._presences(case), live, at_ns, self._states[case.rule.zone])
             findings += [finding] if finding is not None else []
@@ -76,7 +76,8 @@ class RuleBook:
     def withdraw(self, incident: UUID) -> bool:
         """Forget an incident that was a false alarm, without an end.
 
-        What took part in it raises no other for as long as the tracker follows it.
+        What took part in it raises no other for as long as the tracker follows it, or finds it again where
+        it was lost within the rule's cool-down.
 
         Returns:
             Whether the incident was open here.

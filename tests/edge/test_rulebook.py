@@ -16,6 +16,7 @@ from edge.events import AlertKind
 from edge.incidents import Phase
 from edge.rules.book import RuleBook
 from edge.rules.finding import Ending, Finding
+from edge.rules.keep import KeptFindings
 from edge.zones import During, RuleKind, RuleSettings, WatchSettings, rules_of
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
@@ -369,6 +370,58 @@ def test_a_false_alarm_is_silent_for_those_tracks_and_not_for_others():
         (Phase.RAISED, 1),
     ]
     assert stage.found[1].best.id == 2
+
+
+def poster(stage, times, *, foot=(0.5, 0.6), from_s=0.0):
+    """Seen for 8 s, lost for 6 s, under a new number each time; called a false alarm whenever it is told."""
+    for number in range(1, times + 1):
+        first_s = from_s + 14 * (number - 1)
+        stage.play(waits(number, foot=foot, first_s=first_s), first_s, first_s + 8)
+        for finding in stage.book.open():
+            stage.book.withdraw(finding.incident)
+        stage.play(nobody, first_s + 8, first_s + 14)
+
+
+def test_a_poster_that_is_lost_and_found_is_a_false_alarm_once():
+    """Withdrawing an alert does not bring the next one, however often the thing comes back where it was."""
+    stage = Stage(NIGHT_RULE)
+    poster(stage, 10)
+    assert stage.phases() == [Phase.RAISED]
+
+
+def test_the_place_of_a_false_alarm_is_free_again_after_the_cool_down():
+    """Whoever stands there later is somebody else."""
+    stage = Stage(NIGHT_RULE)
+    poster(stage, 1)
+    stage.play(nobody, 14, 70)
+    stage.play(waits(2, first_s=70), 70, 80)
+    assert stage.count(Phase.RAISED) == 2
+
+
+def test_the_place_of_a_false_alarm_hides_nobody_else():
+    """One who stands close to the guard, or walks through where the guard was lost, is told."""
+    beside = Stage(NIGHT_RULE)
+    beside.play(waits(1), 0, 10)
+    beside.book.withdraw(beside.found[0].incident)
+    beside.play(lambda at_s: [track(1, at_s), track(2, at_s, foot=(0.53, 0.6), first_s=10)], 10, 20)
+    assert [finding.best.id for finding in beside.found] == [1, 2]
+    through = Stage(NIGHT_RULE)
+    poster(through, 1)
+    through.play(lambda at_s: [track(2, at_s, foot=(0.3 + 0.1 * (at_s - 14), 0.6), first_s=14)], 14, 18)
+    assert [finding.best.id for finding in through.found] == [1, 2]
+
+
+def test_a_false_alarm_of_a_former_run_is_known_by_its_place(tmp_path):
+    """Withdrawn before the first look of the new run, it is not raised again under its new number."""
+    first = Stage(NIGHT_RULE)
+    first.play(waits(1), 0, 30)
+    second = Stage(NIGHT_RULE)
+    kept = KeptFindings(tmp_path / "kept.json")
+    kept.keep(first.book.open(), 30 * S)
+    second.book.restore(kept.load(0), at_ns=0)
+    assert second.book.withdraw(first.found[0].incident)
+    second.play(waits(1, first_s=10), 10, 60)
+    assert second.found == []
 
 
 def test_a_restart_goes_on_with_what_goes_on_and_ends_what_does_not():
