@@ -246,6 +246,15 @@ def test_open_incidents_are_found_again_after_a_restart(tmp_path):
     assert back.at_ns == 500 * S
 
 
+@pytest.mark.parametrize("upload", [True, False])
+def test_a_restart_remembers_that_the_video_is_to_be_sent(tmp_path, upload):
+    """A rule with upload = true has its clip sent also when the node was started anew in between."""
+    file = KeptFindings(tmp_path / "open.json")
+    file.keep([dataclasses.replace(FINDING, upload=upload)], 0)
+    (back,) = file.load(0)
+    assert back.upload is upload
+
+
 def test_the_file_is_written_when_it_has_to_be(tmp_path):
     """Once for each incident, and every few minutes while one goes on; not at every look."""
     path = tmp_path / "open.json"
