@@ -86,6 +86,7 @@ class Sight:
             of `prepare`.
         local: The local time of a moment of the monotonic clock; None where nobody knows it.
         film: Takes every frame once its masks are burnt in, in the thread of `prepare`; must not wait.
+        book: The rules; None for a new book of the configuration's.
         gated: False to look at every whole picture, moved or not: what gate and windows are measured against.
     """
 
@@ -97,9 +98,10 @@ class Sight:
         emit: Emit,
         local: Callable[[int], datetime | None],
         film: Callable[[Frame], None] = lambda _frame: None,
+        book: RuleBook | None = None,
         gated: bool = True,
     ) -> None:
-        self.book = RuleBook(config)
+        self.book = RuleBook(config) if book is None else book
         self._detector = detector
         self._emit = emit
         self._local = local

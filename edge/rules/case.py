@@ -118,6 +118,10 @@ class Case:
             more_s=UPDATE_EVERY_S,
         )
 
+    def unseen(self, at_ns: int) -> Finding | None:
+        """End the open incident because nobody has been able to see for too long."""
+        return self._end(at_ns, Ending.UNSEEN)
+
     def withdraw(self) -> None:
         """Forget the open incident without an end; what took part in it raises no other."""
         incident, self._incident = self._incident, None

@@ -469,6 +469,39 @@ def test_a_camera_that_was_away_does_not_end_what_it_finds_again():
     assert stage.count(Phase.ENDED) == 0
 
 
+def test_what_a_camera_that_stays_away_has_left_open_is_ended():
+    """Ticks without looks end an incident as unseen, two minutes and the cool-down after the last look."""
+    stage = Stage(NIGHT_RULE)
+    stage.play(waits(1), 0, 30)
+    ends = [finding for at_s in range(30, 600) for finding in stage.book.tick(at_s * S)]
+    assert [(finding.phase, finding.ending, finding.at_ns / S) for finding in ends] == [
+        (Phase.ENDED, Ending.UNSEEN, 210)
+    ]
+    assert (ends[0].incident, ends[0].tracks, stage.book.open()) == (stage.found[0].incident, (), ())
+    stage.play(waits(2, first_s=900), 900, 910)
+    assert stage.found[-1].phase is Phase.RAISED, "who is found there later is told"
+
+
+def test_a_camera_that_stays_away_after_a_restart_leaves_nothing_open():
+    """Without a first look the time counts from the first tick; what has no rule any more ends with it."""
+    first = Stage(NIGHT_RULE)
+    first.play(waits(1), 0, 30)
+    known, gone = Stage(NIGHT_RULE), Stage(RuleSettings(kind=RuleKind.CROWD, zone="Cổng chợ"))
+    for stage in (known, gone):
+        stage.book.restore(first.book.open(), at_ns=0)
+    ends = [finding for at_s in range(1000, 1300) for finding in known.book.tick(at_s * S)]
+    assert [(finding.ending, finding.at_ns / S) for finding in ends] == [(Ending.UNSEEN, 1180)]
+    assert [finding.ending for finding in gone.book.tick(0)] == [Ending.REMOVED]
+
+
+def test_a_tick_while_pictures_come_ends_nothing():
+    """As long as somebody looks the looks decide."""
+    stage = Stage(NIGHT_RULE)
+    for at_s in range(0, 1000, 10):
+        stage.play(waits(1), at_s, at_s + 10, every_s=5)
+        assert stage.book.tick((at_s + 10) * S) == ()
+
+
 # The rest
 
 

@@ -145,6 +145,26 @@ def test_a_life_is_an_alert_updates_and_an_end_under_one_incident(teller):
             "Không còn theo dõi Cổng chợ",
             "No longer watched: Cổng chợ",
         ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.UNSEEN},
+            "Camera không còn nhìn thấy Cổng chợ, không rõ còn tiếp diễn không",
+            "Camera no longer sees Cổng chợ, whether it goes on is not known",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.UNSEEN, "zone": ""},
+            "Camera không còn nhìn thấy, không rõ còn tiếp diễn không",
+            "Camera no longer sees, whether it goes on is not known",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.REMOVED, "zone": ""},
+            "Camera không còn theo dõi việc này",
+            "The camera no longer watches for this",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.GONE, "zone": ""},
+            "Không còn người trong khu vực",
+            "Area empty again",
+        ),
     ],
 )
 def test_headlines_name_the_zone(teller, changes, vietnamese, english):
@@ -225,7 +245,7 @@ def test_a_minute_of_crossings_is_one_event_a_line(teller):
     assert CrossingEvent.from_data(crossed.data).seconds == 60
     gone = TrackEvent.from_data(passed.data)
     assert (gone.total, len(gone.tracks)) == (30, MOST_TRACKS)
-    assert len(passed.encoded_data()) < 8_000
+    assert len(passed.text) < 8_000
 
 
 # Over a restart
