@@ -26,6 +26,7 @@ from edge.health import Written
 from edge.incidents import Incidents
 from edge.openfile import OpenFile
 from edge.reloading import ReloadWatch
+from edge.rules.book import RuleBook
 from edge.sd_notify import Notifier, Watchdog
 from edge.sight import Prepared, Sight
 from edge.snapshot import VisionReport
@@ -141,15 +142,29 @@ class Vision:
         known = {self._config.camera.name, "detector", *FAULTS} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
+            self._witness.retire()
             while not stop.wait(1.0):
                 self._housekeeping(healthy=True)
             return
-        detector = self._wait_for_model(stop)
-        if detector is None:
-            return
+        book = RuleBook(self._config)
+        self._witness.start(book)  # without a model too: what was open has to end some time
+        try:
+            detector = self._wait_for_model(stop)
+            if detector is not None:
+                self._watch(detector, book, stop)
+        finally:
+            self._close_witness()
+
+    def _watch(self, detector: Detector, book: RuleBook, stop: threading.Event) -> None:
         witness = self._witness
-        sight = Sight(self._config, detector, emit=self._readings.put, local=witness.local, film=witness.film)
-        witness.start(sight.book)
+        sight = Sight(
+            self._config,
+            detector,
+            emit=self._readings.put,
+            local=witness.local,
+            film=witness.film,
+            book=book,
+        )
         feed = CameraFeed(self._config.camera, self._readings.put, prepare=sight.prepare)
         feed.start()
         try:
@@ -160,7 +175,6 @@ class Vision:
                 self._housekeeping(healthy=self._is_alive(feed))
         finally:
             feed.stop()
-            self._close_witness()
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""

@@ -24,7 +24,8 @@ from edge.incidents import Change, Incidents, Phase
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
 from edge.rules.book import RuleBook
-from edge.rules.finding import Finding
+from edge.rules.case import ended
+from edge.rules.finding import Ending, Finding
 from edge.rules.keep import KeptFindings
 from edge.rules.tally import Tally
 from edge.sight import Seen
@@ -104,6 +105,13 @@ class Witness:
         self._recorder.start()
         self._clerk.start()
 
+    def retire(self) -> None:
+        """End what a former run left open, where no camera is left that could see how it goes on."""
+        now_ns = self._clock_ns()
+        if found := self._kept.load(now_ns):
+            left = [finding for finding in found if not self._say_over(finding, now_ns)]
+            self._kept.keep(left, now_ns)
+
     def film(self, frame: Frame) -> None:
         """Film a frame; from the camera's thread, never waits."""
         self._recorder.on_frame(frame)
@@ -137,6 +145,8 @@ class Witness:
         self._preview.tidy()
         for incident in take_withdrawn(self._config.storage.runtime_directory):
             self._book.withdraw(incident)
+        for finding in self._book.tick(now_ns):  # its clip was cut long ago
+            self._put(self._teller.finding(finding))
         self._kept.keep(self._book.open(), now_ns)
         self._count(now_ns)
         # A recording that is played faster than life is ahead of the clock.
@@ -175,11 +185,16 @@ class Witness:
         for message in self._teller.passed(minute) if minute else ():
             self._put(message)
 
-    def _put(self, message: Message, word: Mapping[str, object] | None = None) -> None:
+    def _say_over(self, finding: Finding, now_ns: int) -> bool:
+        return self._put(self._teller.finding(ended(finding, now_ns, Ending.REMOVED)))
+
+    def _put(self, message: Message, word: Mapping[str, object] | None = None) -> bool:
         try:
             self._tell(message, word)
         except SyncError as error:
             _log.error("%s was not accepted: %s", message.topic, error)
+            return False
+        return True
 
     def _show(self, seen: Seen, condition: Condition) -> None:
         prepared = seen.prepared
