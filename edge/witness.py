@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from edge.audit import Told
 from edge.config import NodeConfig, client_id
@@ -93,6 +94,7 @@ class Witness:
         store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
         self._recorder = _recorder(config, store, clock, lambda message: tell(message, None), clock_ns)
         self._clerk = Clerk(store)
+        self._resumed: set[UUID] = set()
         self._filmed_ns = 0
         self._book: RuleBook | None = None
         self._next_tick_ns = 0
@@ -101,7 +103,9 @@ class Witness:
         """Take up what a former run left open, and begin to film."""
         self._book = book
         self._preview.clear()
-        book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
+        kept = self._kept.load(self._clock_ns())
+        book.restore(kept, at_ns=self._clock_ns())
+        self._resumed = {finding.incident for finding in kept}
         self._recorder.start()
         self._clerk.start()
 
@@ -125,6 +129,8 @@ class Witness:
             self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks)
         for finding in seen.found.findings:
             self._on_finding(finding, frame)
+        if self._resumed:
+            self._resume(frame)
         self._tally.add(seen.found.crossings, seen.ended, frame.captured_ns)
         if self._preview.wanted():
             self._show(seen, condition)
@@ -179,6 +185,17 @@ class Witness:
         told = {"told": encode(Told.of_sighting(message))} if finding.phase is Phase.RAISED else None
         self._put(message, told)
         self._recorder.on_finding(finding, message.id, frame)
+
+    def _resume(self, frame: Frame) -> None:
+        """Film what goes on since before the restart: it may be long until there is another word of it."""
+        found = {finding.incident: finding for finding in (self._book.open() if self._book else ())}
+        for incident in list(self._resumed):
+            finding = found.get(incident)
+            if finding is None:
+                self._resumed.discard(incident)
+            elif finding.at_ns == frame.captured_ns:
+                self._resumed.discard(incident)
+                self._recorder.resume(finding)
 
     def _count(self, now_ns: int, *, at_once: bool = False) -> None:
         minute = self._tally.take(now_ns, at_once=at_once)

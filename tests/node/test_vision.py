@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from edge.config import load
-from edge.preview import PreviewReader
 from edge.incidents import Phase
 from edge.kinds import AlertKind
+from edge.preview import PreviewReader
 from edge.rules.finding import Finding
 from edge.rules.keep import KeptFindings
 from edge.sd_notify import Notifier, Watchdog
