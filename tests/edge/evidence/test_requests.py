@@ -421,12 +421,14 @@ def test_the_uploader_ends_in_the_middle_of_a_file(tmp_path, store, station, sen
     config = configured(tmp_path, station.url, token=station.token)
     store.keep(draft(5), files(5, 500_000))
     EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    held = threading.Event()
-    held.set()
-    uploader = Uploader(config, sent.put, hold=held.is_set)
+
+    def begun():
+        return bool(list((station.folder / "evidence").glob("*/*/.*.part")))
+
+    uploader = Uploader(config, sent.put, hold=begun)
     uploader.start()
     deadline = time.monotonic() + 5
-    while not list((station.folder / "evidence").glob("*/*/.*.part")):
+    while not begun():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     began = time.monotonic()
