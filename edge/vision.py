@@ -35,7 +35,8 @@ from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
-from sensors.feed import CameraFeed
+from sensors.camera import open_camera
+from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
@@ -100,6 +101,7 @@ class Vision:
         watchdog: Fed while frames are looked at, or while their absence is being handled.
         clock: The node's clock.
         opener: Opens the model; replaced where no model is wanted.
+        camera: Opens the camera; replaced where frames come from somewhere else.
         clock_ns: The monotonic clock.
 
     Attributes:
@@ -115,6 +117,7 @@ class Vision:
         *,
         clock: Clock,
         opener: Callable[[], Detector] | None = None,
+        camera: Opener = open_camera,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._config = config
@@ -122,6 +125,7 @@ class Vision:
         self._teller = teller
         self._watchdog = watchdog
         self._opener = opener or (lambda: open_detector(_wary(config.detector)))
+        self._open_camera = camera
         self._clock_ns = clock_ns
         self.reload = ReloadWatch(config.storage.runtime_directory)
         self._written = Written(clock_ns)
@@ -165,7 +169,13 @@ class Vision:
             film=witness.film,
             book=book,
         )
-        feed = CameraFeed(self._config.camera, self._readings.put, prepare=sight.prepare)
+        feed = CameraFeed(
+            self._config.camera,
+            self._readings.put,
+            prepare=sight.prepare,
+            opener=self._open_camera,
+            clock_ns=self._clock_ns,
+        )
         feed.start()
         try:
             while not stop.is_set() and not feed.ended:

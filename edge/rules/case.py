@@ -110,7 +110,7 @@ class Case:
     def restore(self, finding: Finding) -> None:
         """Take up an incident of a former run."""
         self._incident = _Incident(
-            last=replace(finding, upload=self.rule.upload),
+            last=finding,
             began_ns=finding.at_ns - int(finding.dwell_s * 1e9),
             told_count=finding.count,
             told_ns=None,
