@@ -81,7 +81,9 @@ class Ending(StrEnum):
     HOURS = "hours"
     """The zone opened (or closed), and the rule is no longer in force."""
     REMOVED = "removed"
-    """Its rule was taken out of the configuration."""
+    """Its rule was taken out of the configuration, or the camera was."""
+    UNSEEN = "unseen"
+    """The camera has shown nothing for too long: nobody knows whether it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +111,9 @@ class SightingDetails:
     ending: str = field(
         default="",
         metadata=word(
-            "Why it is over: ``gone``, ``hours`` (the zone opened or closed) or ``removed`` (the rule was "
-            "taken out of the configuration); empty while it goes on."
+            "Why it is over: ``gone``, ``hours`` (the zone opened or closed), ``removed`` (the rule or the "
+            "camera was taken out of the configuration) or ``unseen`` (the camera has shown nothing for too "
+            "long: whether it goes on is not known); empty while it goes on."
         ),
     )
 

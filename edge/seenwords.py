@@ -24,6 +24,19 @@ _AFTER_HOURS: Final[Phrase] = (" ngoài giờ", " after hours")
 _OPENED: Final[Phrase] = ("{zone} đã đến giờ mở cửa", "{zone} is open now")
 _NOT_NOW: Final[Phrase] = ("Hết giờ theo dõi ở {zone}", "Not watched for at this hour: {zone}")
 _REMOVED: Final[Phrase] = ("Không còn theo dõi {zone}", "No longer watched: {zone}")
+_UNSEEN: Final[Phrase] = (
+    "Camera không còn nhìn thấy {zone}, không rõ còn tiếp diễn không",
+    "Camera no longer sees {zone}, whether it goes on is not known",
+)
+_WHOLE: Final[dict[str, Phrase]] = {
+    Ending.HOURS: ("Hết giờ theo dõi", "Not watched for at this hour"),
+    Ending.REMOVED: ("Camera không còn theo dõi việc này", "The camera no longer watches for this"),
+    Ending.UNSEEN: (
+        "Camera không còn nhìn thấy, không rõ còn tiếp diễn không",
+        "Camera no longer sees, whether it goes on is not known",
+    ),
+}
+"""How an incident of a rule without a zone ends, where nobody saw that it is over."""
 
 _VIEW: Final[dict[str, Phrase]] = {
     "covered": ("Camera bị che", "Camera covered"),
@@ -38,8 +51,10 @@ def seen_phrase(kind: AlertKind, details: Details, *, active: bool = True) -> Ph
     """What happened, with the zone's name; None where the kind's own phrase says it all."""
     if isinstance(details, TamperDetails):
         return (_VIEW.get(details.code) if active else _VIEW_OVER) if details.code else None
-    if not isinstance(details, SightingDetails) or not details.zone:
+    if not isinstance(details, SightingDetails):
         return None
+    if not details.zone:
+        return None if active else _WHOLE.get(details.ending)
     vi, en = _BEGUN[kind] if active else _over(kind, details)
     if active and details.hours:
         vi, en = vi + _AFTER_HOURS[0], en + _AFTER_HOURS[1]
@@ -51,6 +66,8 @@ def seen_phrase(kind: AlertKind, details: Details, *, active: bool = True) -> Ph
 def _over(kind: AlertKind, details: SightingDetails) -> Phrase:
     if details.ending == Ending.REMOVED:
         return _REMOVED
+    if details.ending == Ending.UNSEEN:
+        return _UNSEEN
     if details.ending == Ending.HOURS:
         return _OPENED if details.hours else _NOT_NOW
     return _OVER[kind]

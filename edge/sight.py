@@ -10,6 +10,7 @@ model. `Sight.look` runs the model, follows what it finds, and asks the rules.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,7 @@ from sensors.readings import Emit
 from sensors.scene import SceneWatch
 
 _MOST_OWED: Final = 16
-"""More places than this that moved and were not looked at are looked at as a whole picture."""
+"""More places, or frames, than this that were not looked at are looked at as a whole picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +45,14 @@ class Prepared:
         motion: What the gate says.
         window: Which part of the picture the tensor shows; None for all of it.
         tensor: What the model is to look at; None where nobody needs to look.
+        number: How many frames were prepared until this one: what was owed until then is settled by it.
     """
 
     frame: Frame
     motion: Motion
     window: Window | None = None
     tensor: Tensor | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,43 @@ class Seen:
     found: Findings
 
 
+class _Debts:
+    """Where somebody still has to look: what moved in a frame that gave way to a newer one is not forgotten.
+
+    Frames are prepared in the camera's thread while the model looks at an earlier one; its look settles what
+    that one showed, and nothing newer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._number = 0
+        self._owed: list[tuple[int, tuple[Region, ...]]] = []
+
+    def add(self, motion: Motion) -> tuple[int, tuple[Region, ...] | None]:
+        """Take in what a frame shows.
+
+        Returns:
+            The frame's number, and where to look: nowhere (None), everywhere (no region), or at regions.
+        """
+        with self._lock:
+            self._number += 1
+            if motion.awake:
+                self._owed.append((self._number, motion.regions))
+            if len(self._owed) > _MOST_OWED:
+                self._owed[:2] = [(self._owed[1][0], ())]
+            return self._number, self._where()
+
+    def settle(self, number: int) -> None:
+        """Take in that the model looked at everything that was owed when a frame was prepared."""
+        with self._lock:
+            self._owed = [entry for entry in self._owed if entry[0] > number]
+
+    def _where(self) -> tuple[Region, ...] | None:
+        regions = tuple(region for _, each in self._owed for region in each)
+        whole = len(regions) > _MOST_OWED or not all(each for _, each in self._owed)
+        return None if not self._owed else () if whole else regions
+
+
 class Sight:
     """The steps of one camera, in order.
 
@@ -86,6 +126,7 @@ class Sight:
             of `prepare`.
         local: The local time of a moment of the monotonic clock; None where nobody knows it.
         film: Takes every frame once its masks are burnt in, in the thread of `prepare`; must not wait.
+        book: The rules; None for a new book of the configuration's.
         gated: False to look at every whole picture, moved or not: what gate and windows are measured against.
     """
 
@@ -97,9 +138,10 @@ class Sight:
         emit: Emit,
         local: Callable[[int], datetime | None],
         film: Callable[[Frame], None] = lambda _frame: None,
+        book: RuleBook | None = None,
         gated: bool = True,
     ) -> None:
-        self.book = RuleBook(config)
+        self.book = RuleBook(config) if book is None else book
         self._detector = detector
         self._emit = emit
         self._local = local
@@ -111,7 +153,7 @@ class Sight:
         self._tracker = Tracker(config.tracker)
         self._least = config.detector.min_score
         self._tracks: tuple[Track, ...] = ()
-        self._owed: tuple[Region, ...] | None = None
+        self._debts = _Debts()
 
     def prepare(self, frame: Frame) -> Prepared:
         """Mask a frame, decide whether to look at it, and fit it to the model.
@@ -124,14 +166,13 @@ class Sight:
         for reading in self._scene.look(frame.luma, frame.captured_ns):
             self._emit(reading)
         motion = self._gate.look(frame.luma, frame.captured_ns) if self._gated else Motion(awake=True)
-        if motion.awake:
-            self._owe(motion)
-        if self._owed is None:
-            return Prepared(frame=frame, motion=motion)
+        number, owed = self._debts.add(motion)
+        if owed is None:
+            return Prepared(frame=frame, motion=motion, number=number)
         height, width = frame.image.shape[:2]
-        window = choose(self._owed, width, height)
-        image = frame.image if window is None else cut(frame.image, window)
-        return Prepared(frame=frame, motion=motion, window=window, tensor=self._detector.prepare(image))
+        window = choose(owed, width, height)
+        tensor = self._detector.prepare(frame.image if window is None else cut(frame.image, window))
+        return Prepared(frame=frame, motion=motion, window=window, tensor=tensor, number=number)
 
     def look(self, prepared: Prepared) -> Seen:
         """Run the model where that is wanted, follow what it finds, and ask the rules.
@@ -153,21 +194,13 @@ class Sight:
             found=self.book.look(self._tracks, frame.captured_ns, self._local(frame.captured_ns)),
         )
 
-    def _owe(self, motion: Motion) -> None:
-        """Note where to look; what moved in a frame that gave way to a newer one is not forgotten."""
-        if not motion.regions or self._owed == ():
-            self._owed = ()
-            return
-        owed = (*(self._owed or ()), *motion.regions)
-        self._owed = owed if len(owed) <= _MOST_OWED else ()
-
     def _detections(self, prepared: Prepared, region: Box | None) -> tuple[Detection, ...]:
         """Look, if that is wanted, and follow what is found."""
         if prepared.tensor is None:
             return ()
         frame = prepared.frame
         found = self._detector.infer(prepared.tensor)
-        self._owed = None
+        self._debts.settle(prepared.number)
         height, width = frame.image.shape[:2]
         detections = tinted(restore(found, prepared.window, width, height), frame.image)
         sure = tuple(hit for hit in detections if hit.score >= self._least)

@@ -26,6 +26,7 @@ from edge.health import Written
 from edge.incidents import Incidents
 from edge.openfile import OpenFile
 from edge.reloading import ReloadWatch
+from edge.rules.book import RuleBook
 from edge.sd_notify import Notifier, Watchdog
 from edge.sight import Prepared, Sight
 from edge.snapshot import VisionReport
@@ -34,7 +35,8 @@ from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
-from sensors.feed import CameraFeed
+from sensors.camera import open_camera
+from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
@@ -99,6 +101,7 @@ class Vision:
         watchdog: Fed while frames are looked at, or while their absence is being handled.
         clock: The node's clock.
         opener: Opens the model; replaced where no model is wanted.
+        camera: Opens the camera; replaced where frames come from somewhere else.
         clock_ns: The monotonic clock.
 
     Attributes:
@@ -114,6 +117,7 @@ class Vision:
         *,
         clock: Clock,
         opener: Callable[[], Detector] | None = None,
+        camera: Opener = open_camera,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._config = config
@@ -121,6 +125,7 @@ class Vision:
         self._teller = teller
         self._watchdog = watchdog
         self._opener = opener or (lambda: open_detector(_wary(config.detector)))
+        self._open_camera = camera
         self._clock_ns = clock_ns
         self.reload = ReloadWatch(config.storage.runtime_directory)
         self._written = Written(clock_ns)
@@ -141,16 +146,36 @@ class Vision:
         known = {self._config.camera.name, "detector", *FAULTS} if self._config.camera.source else set()
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
+            self._witness.retire()
             while not stop.wait(1.0):
                 self._housekeeping(healthy=True)
             return
-        detector = self._wait_for_model(stop)
-        if detector is None:
-            return
+        book = RuleBook(self._config)
+        self._witness.start(book)  # without a model too: what was open has to end some time
+        try:
+            detector = self._wait_for_model(stop)
+            if detector is not None:
+                self._watch(detector, book, stop)
+        finally:
+            self._close_witness()
+
+    def _watch(self, detector: Detector, book: RuleBook, stop: threading.Event) -> None:
         witness = self._witness
-        sight = Sight(self._config, detector, emit=self._readings.put, local=witness.local, film=witness.film)
-        witness.start(sight.book)
-        feed = CameraFeed(self._config.camera, self._readings.put, prepare=sight.prepare)
+        sight = Sight(
+            self._config,
+            detector,
+            emit=self._readings.put,
+            local=witness.local,
+            film=witness.film,
+            book=book,
+        )
+        feed = CameraFeed(
+            self._config.camera,
+            self._readings.put,
+            prepare=sight.prepare,
+            opener=self._open_camera,
+            clock_ns=self._clock_ns,
+        )
         feed.start()
         try:
             while not stop.is_set() and not feed.ended:
@@ -160,7 +185,6 @@ class Vision:
                 self._housekeeping(healthy=self._is_alive(feed))
         finally:
             feed.stop()
-            self._close_witness()
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""

@@ -25,7 +25,8 @@ from edge.incidents import Change, Incidents, Phase
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
 from edge.rules.book import RuleBook
-from edge.rules.finding import Finding
+from edge.rules.case import ended
+from edge.rules.finding import Ending, Finding
 from edge.rules.keep import KeptFindings
 from edge.rules.tally import Tally
 from edge.sight import Seen
@@ -101,11 +102,19 @@ class Witness:
     def start(self, book: RuleBook) -> None:
         """Take up what a former run left open, and begin to film."""
         self._book = book
+        self._preview.clear()
         kept = self._kept.load(self._clock_ns())
         book.restore(kept, at_ns=self._clock_ns())
         self._resumed = {finding.incident for finding in kept}
         self._recorder.start()
         self._clerk.start()
+
+    def retire(self) -> None:
+        """End what a former run left open, where no camera is left that could see how it goes on."""
+        now_ns = self._clock_ns()
+        if found := self._kept.load(now_ns):
+            left = [finding for finding in found if not self._say_over(finding, now_ns)]
+            self._kept.keep(left, now_ns)
 
     def film(self, frame: Frame) -> None:
         """Film a frame; from the camera's thread, never waits."""
@@ -139,8 +148,11 @@ class Witness:
         if self._book is None or now_ns < self._next_tick_ns:
             return []
         self._next_tick_ns = now_ns + _TICK_NS
+        self._preview.tidy()
         for incident in take_withdrawn(self._config.storage.runtime_directory):
             self._book.withdraw(incident)
+        for finding in self._book.tick(now_ns):  # its clip was cut long ago
+            self._put(self._teller.finding(finding))
         self._kept.keep(self._book.open(), now_ns)
         self._count(now_ns)
         # A recording that is played faster than life is ahead of the clock.
@@ -154,6 +166,7 @@ class Witness:
         Raises:
             EvidenceStuck: a thread does not end.
         """
+        self._preview.clear()
         if self._book is not None:
             self._count(self._clock_ns(), at_once=True)
             self._kept.keep(self._book.open(), self._clock_ns())
@@ -189,11 +202,16 @@ class Witness:
         for message in self._teller.passed(minute) if minute else ():
             self._put(message)
 
-    def _put(self, message: Message, word: Mapping[str, object] | None = None) -> None:
+    def _say_over(self, finding: Finding, now_ns: int) -> bool:
+        return self._put(self._teller.finding(ended(finding, now_ns, Ending.REMOVED)))
+
+    def _put(self, message: Message, word: Mapping[str, object] | None = None) -> bool:
         try:
             self._tell(message, word)
         except SyncError as error:
             _log.error("%s was not accepted: %s", message.topic, error)
+            return False
+        return True
 
     def _show(self, seen: Seen, condition: Condition) -> None:
         prepared = seen.prepared

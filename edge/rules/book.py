@@ -18,13 +18,15 @@ from edge.rules.case import Case, ended
 from edge.rules.finding import Crossing, Ending, Finding, Findings, ZoneState
 from edge.rules.kinds import anchor_of, wanted
 from edge.rules.lines import LineWatch
-from edge.rules.presence import Anchor, Presence, ZoneWatch
+from edge.rules.presence import SECOND_NS, Anchor, Presence, ZoneWatch
 from edge.zones import RuleKind, Watched, rules_of
 from models.track import Track
 from sensors.polygon import Point, parse_points
 
 _WHOLE: Final = ""
 """The name of the zone of a rule that has none."""
+BLIND_S: Final = 120
+"""Without a look for so long nobody sees; a camera that starts anew, or is opened again, is back sooner."""
 
 
 class RuleBook:
@@ -51,6 +53,7 @@ class RuleBook:
         self._states: dict[str, OpenState | None] = dict.fromkeys(self._hours)
         self._minute: datetime | None = None
         self._orphans: list[Finding] = []
+        self._looked_ns: int | None = None
 
     def look(self, tracks: Sequence[Track], at_ns: int, local: datetime | None) -> Findings:
         """Take one look in.
@@ -60,23 +63,41 @@ class RuleBook:
             at_ns: When the picture was taken, in nanoseconds of the monotonic clock.
             local: The time at the place; None while the clock cannot be trusted.
         """
+        self._looked_ns = at_ns
         self._turn(local)
         for key, watch in self._watches.items():
             labels = self._labels[key]
             watch.look([track for track in tracks if not labels or track.label in labels], at_ns)
-        findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
-        self._orphans.clear()
-        live = {track.id for track in tracks}
+        findings = self._end_orphans(at_ns)
+        live = {track.id: track for track in tracks}
         for case in self._cases:
             finding = case.look(self._presences(case), live, at_ns, self._states[case.rule.zone])
             findings += [finding] if finding is not None else []
         crossings: list[Crossing] = [crossing for line in self._lines for crossing in line.look(tracks)]
         return Findings(findings=tuple(findings), crossings=tuple(crossings))
 
+    def tick(self, at_ns: int) -> tuple[Finding, ...]:
+        """Let time pass without a look; for whoever turns the book, also while no pictures come.
+
+        What nobody has been able to see for `BLIND_S` and the rule's cool-down ends: a camera that never
+        comes back would otherwise leave it open for ever.
+
+        Args:
+            at_ns: Now, in nanoseconds of the monotonic clock.
+
+        Returns:
+            What has ended.
+        """
+        self._looked_ns = at_ns if self._looked_ns is None else self._looked_ns
+        blind_ns = at_ns - self._looked_ns - BLIND_S * SECOND_NS
+        over = [case.unseen(at_ns) for case in self._cases if blind_ns >= case.rule.rests_s * SECOND_NS]
+        return (*self._end_orphans(at_ns), *(finding for finding in over if finding is not None))
+
     def withdraw(self, incident: UUID) -> bool:
         """Forget an incident that was a false alarm, without an end.
 
-        What took part in it raises no other for as long as the tracker follows it.
+        What took part in it raises no other for as long as the tracker follows it, or finds it again where
+        it was lost within the rule's cool-down.
 
         Returns:
             Whether the incident was open here.
@@ -91,7 +112,8 @@ class RuleBook:
         """Take up what a former run left open (its `open`), before the first look.
 
         Each goes on under its id while its rule is fulfilled; otherwise it ends after its cool-down, counted
-        from the first look. Those whose rule is gone end at the first look.
+        from the first look. Those whose rule is gone end at once, with the first
+        look or tick.
 
         Args:
             findings: What was open.
@@ -115,6 +137,11 @@ class RuleBook:
 
     def _presences(self, case: Case) -> tuple[Presence, ...]:
         return self._watches[case.rule.zone, anchor_of(case.rule.kind)].presences
+
+    def _end_orphans(self, at_ns: int) -> list[Finding]:
+        findings = [ended(finding, at_ns, Ending.REMOVED) for finding in self._orphans]
+        self._orphans.clear()
+        return findings
 
     def _turn(self, local: datetime | None) -> None:
         """Whether zones are open is worked out once a minute: hours change at full ones only."""

@@ -2,13 +2,13 @@
 
 An incident is raised once. Updates follow when more are there than was told, and now and then while it goes
 on, ever more seldom. It ends when its rule has not been fulfilled for its cool-down, or is not in force any
-more. What took part raises no new one for as long again, and none at all once it was called a false alarm.
+more. What took part raises no new one for as long again, and none at all once it was called a false alarm
+(`edge.rules.bars`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from edge.events import AlertKind
 from edge.hours import OpenState
 from edge.incidents import Phase
+from edge.rules.bars import Bars
 from edge.rules.finding import Ending, Finding
 from edge.rules.kinds import Gathering, gathered, gathering, lingering, standing, wanted
 from edge.rules.presence import SECOND_NS, Presence
@@ -31,7 +32,6 @@ GOES_ON_S: Final = 300
 _LONGEST_S: Final = 3600
 _SURE_NS: Final = 5 * SECOND_NS
 """How long there have to be more before that is told: a thing may have two tracks for a moment."""
-_FOR_EVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Case:
         self._force_ns: int | None = None
         self._incident: _Incident | None = None
         self._involved: set[int] = set()
-        self._barred: dict[int, int] = {}
+        self._bars = Bars(frozenset(rule.wanted), self._rests_ns)
 
     @property
     def open(self) -> Finding | None:
@@ -81,17 +81,23 @@ class Case:
         return self._incident.last if self._incident else None
 
     def look(
-        self, presences: Sequence[Presence], live: AbstractSet[int], at_ns: int, state: OpenState | None
+        self,
+        presences: Sequence[Presence],
+        live: Mapping[int, Track],
+        at_ns: int,
+        state: OpenState | None,
     ) -> Finding | None:
         """Take one look in; returns what is to be told of it.
 
         Args:
             presences: Every visit to the rule's zone that goes on.
-            live: The ids of all tracks that live, wherever they are.
+            live: All tracks that live, wherever they are, by their ids.
             at_ns: Now.
             state: Whether the zone is open; None while nobody knows the time.
         """
-        self._forget(live | _ids(presences), at_ns)
+        known = live.keys() | _ids(presences)
+        self._involved &= known
+        self._bars.look(live, known, at_ns)
         if not self._in_force(state):
             self._force_ns = self._crowd = None
             return self._end(at_ns, Ending.HOURS)
@@ -112,10 +118,15 @@ class Case:
             more_s=UPDATE_EVERY_S,
         )
 
+    def unseen(self, at_ns: int) -> Finding | None:
+        """End the open incident because nobody has been able to see for too long."""
+        return self._end(at_ns, Ending.UNSEEN)
+
     def withdraw(self) -> None:
         """Forget the open incident without an end; what took part in it raises no other."""
-        self._incident = None
-        self._barred |= dict.fromkeys(self._involved, _FOR_EVER)
+        incident, self._incident = self._incident, None
+        if incident is not None:
+            self._bars.withdraw(self._involved, incident.last.tracks or (incident.last.best,))
         self._involved.clear()
 
     def _in_force(self, state: OpenState | None) -> bool:
@@ -123,24 +134,11 @@ class Case:
             return True
         return state.open is (self.rule.when is During.OPEN)
 
-    def _forget(self, known: AbstractSet[int], at_ns: int) -> None:
-        """Of those who are gone nothing is remembered, nor of those whose time is over."""
-        self._involved &= known
-        self._barred = {
-            origin: until_ns
-            for origin, until_ns in self._barred.items()
-            if until_ns > at_ns and (origin in known or until_ns != _FOR_EVER)
-        }
-
     # What is seen
 
     def _seen(self, presences: Sequence[Presence], at_ns: int) -> _Seen | None:
         """Who fulfils the rule; where nobody does, who keeps an open incident going."""
-        entries = [
-            entry
-            for entry in wanted(self.rule, presences)
-            if entry.origin not in self._barred and entry.track.id not in self._barred
-        ]
+        entries = [entry for entry in wanted(self.rule, presences) if entry not in self._bars]
         if self.rule.kind is RuleKind.CROWD:
             self._crowd = gathering(len(entries), self.rule.least, at_ns, self._crowd)
         found = self._fulfilling(entries, self._lasting_ns)
@@ -221,7 +219,7 @@ class Case:
         incident, self._incident = self._incident, None
         if incident is None:
             return None
-        self._barred |= dict.fromkeys(self._involved, at_ns + self._rests_ns)
+        self._bars.rest(self._involved, at_ns + self._rests_ns)
         self._involved.clear()
         last_ns = incident.began_ns if incident.fulfilled_ns is None else incident.fulfilled_ns
         dwell_s = max(incident.last.dwell_s, (last_ns - incident.began_ns) / 1e9)

@@ -40,6 +40,9 @@ class _Entry:
     box: PictureBox = field(metadata=word("Where it was."))
     count: int = field(metadata=word("How many there were."))
     dwell_s: float = field(metadata=word("For how long it had been so."))
+    upload: bool = field(
+        default=False, metadata=word("Whether the rule asked for its video to be sent at once.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,7 @@ def _entry(finding: Finding) -> _Entry:
         box=PictureBox(top=box.y0, left=box.x0, bottom=box.y1, right=box.x1),
         count=finding.count,
         dwell_s=round(finding.dwell_s, 1),
+        upload=finding.upload,
     )
 
 
@@ -133,4 +137,5 @@ def _finding(entry: _Entry, at_ns: int) -> Finding:
         count=entry.count,
         dwell_s=entry.dwell_s,
         at_ns=at_ns,
+        upload=entry.upload,
     )

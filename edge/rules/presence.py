@@ -23,7 +23,8 @@ MARGIN: Final = 0.02
 """How far outside a zone, as a fraction of the picture, a foot is surely out of it; inside likewise."""
 _SHARE_IN, _SHARE_OUT = 0.3, 0.15
 """How much of a vehicle has to lie in a zone to be in it, and below how much it is out."""
-_SAME_PLACE: Final = 0.3
+SAME_PLACE: Final = 0.3
+"""Least overlap of a lost thing with a new one, to be the same."""
 _STOOD: Final = 0.6
 """Least overlap of a thing with where it stood, to be standing still."""
 _COLUMNS, _ROWS = 6, 4
@@ -176,7 +177,7 @@ class ZoneWatch:
             if entry.track.id not in live or entry.track.seen_ns < track.first_ns
         ]
         overlap, best = max(candidates, key=lambda pair: pair[0], default=(0.0, None))
-        return best if overlap >= _SAME_PLACE else None
+        return best if overlap >= SAME_PLACE else None
 
     def _where(self, track: Track) -> _Where:
         if not self._points:

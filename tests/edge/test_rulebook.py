@@ -17,6 +17,7 @@ from edge.events import AlertKind
 from edge.incidents import Phase
 from edge.rules.book import RuleBook
 from edge.rules.finding import Ending, Finding
+from edge.rules.keep import KeptFindings
 from edge.zones import During, RuleKind, RuleSettings, WatchSettings, rules_of
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
@@ -372,6 +373,58 @@ def test_a_false_alarm_is_silent_for_those_tracks_and_not_for_others():
     assert stage.found[1].best.id == 2
 
 
+def poster(stage, times, *, foot=(0.5, 0.6), from_s=0.0):
+    """Seen for 8 s, lost for 6 s, under a new number each time; called a false alarm whenever it is told."""
+    for number in range(1, times + 1):
+        first_s = from_s + 14 * (number - 1)
+        stage.play(waits(number, foot=foot, first_s=first_s), first_s, first_s + 8)
+        for finding in stage.book.open():
+            stage.book.withdraw(finding.incident)
+        stage.play(nobody, first_s + 8, first_s + 14)
+
+
+def test_a_poster_that_is_lost_and_found_is_a_false_alarm_once():
+    """Withdrawing an alert does not bring the next one, however often the thing comes back where it was."""
+    stage = Stage(NIGHT_RULE)
+    poster(stage, 10)
+    assert stage.phases() == [Phase.RAISED]
+
+
+def test_the_place_of_a_false_alarm_is_free_again_after_the_cool_down():
+    """Whoever stands there later is somebody else."""
+    stage = Stage(NIGHT_RULE)
+    poster(stage, 1)
+    stage.play(nobody, 14, 70)
+    stage.play(waits(2, first_s=70), 70, 80)
+    assert stage.count(Phase.RAISED) == 2
+
+
+def test_the_place_of_a_false_alarm_hides_nobody_else():
+    """One who stands close to the guard, or walks through where the guard was lost, is told."""
+    beside = Stage(NIGHT_RULE)
+    beside.play(waits(1), 0, 10)
+    beside.book.withdraw(beside.found[0].incident)
+    beside.play(lambda at_s: [track(1, at_s), track(2, at_s, foot=(0.53, 0.6), first_s=10)], 10, 20)
+    assert [finding.best.id for finding in beside.found] == [1, 2]
+    through = Stage(NIGHT_RULE)
+    poster(through, 1)
+    through.play(lambda at_s: [track(2, at_s, foot=(0.3 + 0.1 * (at_s - 14), 0.6), first_s=14)], 14, 18)
+    assert [finding.best.id for finding in through.found] == [1, 2]
+
+
+def test_a_false_alarm_of_a_former_run_is_known_by_its_place(tmp_path):
+    """Withdrawn before the first look of the new run, it is not raised again under its new number."""
+    first = Stage(NIGHT_RULE)
+    first.play(waits(1), 0, 30)
+    second = Stage(NIGHT_RULE)
+    kept = KeptFindings(tmp_path / "kept.json")
+    kept.keep(first.book.open(), 30 * S)
+    second.book.restore(kept.load(0), at_ns=0)
+    assert second.book.withdraw(first.found[0].incident)
+    second.play(waits(1, first_s=10), 10, 60)
+    assert second.found == []
+
+
 def test_a_restart_goes_on_with_what_goes_on_and_ends_what_does_not():
     """The next run keeps the incident's id while the thing is there, tells no second alert, and ends it."""
     first = Stage(NIGHT_RULE)
@@ -425,6 +478,39 @@ def test_a_camera_that_was_away_does_not_end_what_it_finds_again():
     stage.play(waits(2, first_s=HOUR), HOUR, HOUR + 30)
     assert stage.count(Phase.RAISED) == 1
     assert stage.count(Phase.ENDED) == 0
+
+
+def test_what_a_camera_that_stays_away_has_left_open_is_ended():
+    """Ticks without looks end an incident as unseen, two minutes and the cool-down after the last look."""
+    stage = Stage(NIGHT_RULE)
+    stage.play(waits(1), 0, 30)
+    ends = [finding for at_s in range(30, 600) for finding in stage.book.tick(at_s * S)]
+    assert [(finding.phase, finding.ending, finding.at_ns / S) for finding in ends] == [
+        (Phase.ENDED, Ending.UNSEEN, 210)
+    ]
+    assert (ends[0].incident, ends[0].tracks, stage.book.open()) == (stage.found[0].incident, (), ())
+    stage.play(waits(2, first_s=900), 900, 910)
+    assert stage.found[-1].phase is Phase.RAISED, "who is found there later is told"
+
+
+def test_a_camera_that_stays_away_after_a_restart_leaves_nothing_open():
+    """Without a first look the time counts from the first tick; what has no rule any more ends with it."""
+    first = Stage(NIGHT_RULE)
+    first.play(waits(1), 0, 30)
+    known, gone = Stage(NIGHT_RULE), Stage(RuleSettings(kind=RuleKind.CROWD, zone="Cổng chợ"))
+    for stage in (known, gone):
+        stage.book.restore(first.book.open(), at_ns=0)
+    ends = [finding for at_s in range(1000, 1300) for finding in known.book.tick(at_s * S)]
+    assert [(finding.ending, finding.at_ns / S) for finding in ends] == [(Ending.UNSEEN, 1180)]
+    assert [finding.ending for finding in gone.book.tick(0)] == [Ending.REMOVED]
+
+
+def test_a_tick_while_pictures_come_ends_nothing():
+    """As long as somebody looks the looks decide."""
+    stage = Stage(NIGHT_RULE)
+    for at_s in range(0, 1000, 10):
+        stage.play(waits(1), at_s, at_s + 10, every_s=5)
+        assert stage.book.tick((at_s + 10) * S) == ()
 
 
 # The rest

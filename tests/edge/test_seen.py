@@ -145,6 +145,26 @@ def test_a_life_is_an_alert_updates_and_an_end_under_one_incident(teller):
             "Không còn theo dõi Cổng chợ",
             "No longer watched: Cổng chợ",
         ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.UNSEEN},
+            "Camera không còn nhìn thấy Cổng chợ, không rõ còn tiếp diễn không",
+            "Camera no longer sees Cổng chợ, whether it goes on is not known",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.UNSEEN, "zone": ""},
+            "Camera không còn nhìn thấy, không rõ còn tiếp diễn không",
+            "Camera no longer sees, whether it goes on is not known",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.REMOVED, "zone": ""},
+            "Camera không còn theo dõi việc này",
+            "The camera no longer watches for this",
+        ),
+        (
+            {"phase": Phase.ENDED, "ending": Ending.GONE, "zone": ""},
+            "Không còn người trong khu vực",
+            "Area empty again",
+        ),
     ],
 )
 def test_headlines_name_the_zone(teller, changes, vietnamese, english):
@@ -225,7 +245,7 @@ def test_a_minute_of_crossings_is_one_event_a_line(teller):
     assert CrossingEvent.from_data(crossed.data).seconds == 60
     gone = TrackEvent.from_data(passed.data)
     assert (gone.total, len(gone.tracks)) == (30, MOST_TRACKS)
-    assert len(passed.encoded_data()) < 8_000
+    assert len(passed.text) < 8_000
 
 
 # Over a restart
@@ -244,6 +264,15 @@ def test_open_incidents_are_found_again_after_a_restart(tmp_path):
     )
     assert (back.count, back.dwell_s, back.best.id, back.best.box) == (2, 1.4, 0, FINDING.best.box)
     assert back.at_ns == 500 * S
+
+
+@pytest.mark.parametrize("upload", [True, False])
+def test_a_restart_remembers_that_the_video_is_to_be_sent(tmp_path, upload):
+    """A rule with upload = true has its clip sent also when the node was started anew in between."""
+    file = KeptFindings(tmp_path / "open.json")
+    file.keep([dataclasses.replace(FINDING, upload=upload)], 0)
+    (back,) = file.load(0)
+    assert back.upload is upload
 
 
 def test_the_file_is_written_when_it_has_to_be(tmp_path):

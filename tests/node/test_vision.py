@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from uuid import UUID
 
 import pytest
 
 from edge.config import load
+from edge.incidents import Phase
+from edge.kinds import AlertKind
+from edge.preview import PreviewReader
+from edge.rules.finding import Finding
+from edge.rules.keep import KeptFindings
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
 from edge.vision import Vision
+from edge.witness import KEPT_FILE
 from models.detection import Box, Detection
 from models.detector import open_detector
 from models.errors import ModelMissing
@@ -21,6 +29,7 @@ from sync.clock import SystemClock
 from sync.outbox import Outbox
 from sync.wake import WakeListener
 from sync.wire import decode
+from tests.edge.stage import S, track
 
 CONFIG = """
 [node]
@@ -50,11 +59,25 @@ tls = false
 OTHER = Detection(label="person", score=0.8, box=Box(y0=0.1, x0=0.6, y1=0.6, x1=0.7))
 PERSON = Detection(label="person", score=0.9, box=Box(y0=0.1, x0=0.2, y1=0.6, x1=0.3))
 
+LEFT = Finding(
+    rule="intrusion",
+    kind=AlertKind.INTRUSION,
+    zone="",
+    incident=UUID(int=7),
+    phase=Phase.RAISED,
+    best=track(3, 10),
+    tracks=(),
+    count=1,
+    dwell_s=1.0,
+    at_ns=0,
+)
+"""What a former run left open."""
+
 
 class Eyes:
     """A vision loop in a thread of its own, with what it put and said."""
 
-    def __init__(self, folder, source, *, detector=None, models="/nonexistent"):
+    def __init__(self, folder, source, *, detector=None, models="/nonexistent", ahead=lambda: 0.0):
         file = folder / "node.toml"
         file.write_text(CONFIG.format(folder=folder, source=source, models=models), encoding="utf-8")
         self.config = load(file)
@@ -64,7 +87,15 @@ class Eyes:
         self.said = []
         opener = detector if callable(detector) else (lambda: detector)
         teller, watchdog = Teller(self.config, clock), Watchdog(Notifier(), None)
-        self.vision = Vision(self.config, self.outbox, teller, watchdog, clock=clock, opener=opener)
+        self.vision = Vision(
+            self.config,
+            self.outbox,
+            teller,
+            watchdog,
+            clock=clock,
+            opener=opener,
+            clock_ns=lambda: time.monotonic_ns() + int(ahead() * S),
+        )
         self._stop = threading.Event()
         self.thread = threading.Thread(target=self.vision.run, args=(self._stop,), daemon=True)
         self.thread.start()
@@ -129,6 +160,16 @@ def test_an_empty_street_is_no_alert(eyes, video):
 
 
 @pytest.mark.video
+def test_the_picture_for_who_sets_up_goes_with_the_process(eyes, video, tmp_path):
+    """Somebody watches until the end: the last picture does not stay until the machine is started anew."""
+    PreviewReader(tmp_path).want()
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(lambda: not seen.thread.is_alive())
+    assert (tmp_path / "preview.wanted").exists()
+    assert list(tmp_path.glob("preview.j*")) == []
+
+
+@pytest.mark.video
 @pytest.mark.model
 def test_the_real_model_sees_the_cyclist_of_the_real_video(eyes, video, models):
     """With the real model the street video gives an intrusion alert."""
@@ -176,3 +217,37 @@ def test_a_node_without_a_camera_rests(eyes):
     seen = eyes("")
     assert wait(seen.reports)
     assert seen.alerts() == []
+
+
+def ends(seen):
+    return [
+        (alert["incident"], alert["details"]["ending"]) for alert in seen.alerts() if alert["active"] is False
+    ]
+
+
+def test_what_was_open_ends_when_the_camera_is_taken_out(eyes, tmp_path):
+    """An alert of a camera that is configured no more is ended once, and not by every start again."""
+    KeptFindings(tmp_path / KEPT_FILE).keep([LEFT], 0)
+    seen = eyes("")
+    assert wait(lambda: ends(seen))
+    assert ends(seen) == [(str(LEFT.incident), "removed")]
+    assert wait(lambda: KeptFindings(tmp_path / KEPT_FILE).load(0) == [])
+
+
+def missing():
+    raise ModelMissing("There is no model file. Run: tuquan model fetch")
+
+
+@pytest.mark.parametrize("detector", [missing, ScriptedDetector([[]], repeat=True)], ids=["model", "camera"])
+def test_what_was_open_ends_when_nothing_is_ever_seen_again(eyes, tmp_path, detector):
+    """A model that is missing and a camera that never comes leave no alert open for ever."""
+    KeptFindings(tmp_path / KEPT_FILE).keep([LEFT], 0)
+    ahead = [0.0]
+    opener = detector if callable(detector) else lambda: detector
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=opener, ahead=lambda: ahead[0])
+    assert wait(lambda: any(alert["kind"] == "device-fault" for alert in seen.alerts()))
+    assert ends(seen) == []
+    assert wait(lambda: seen.vision._witness._next_tick_ns > 0), "the time counts from here"
+    ahead[0] = 181.0
+    assert wait(lambda: ends(seen))
+    assert ends(seen) == [(str(LEFT.incident), "unseen")]
