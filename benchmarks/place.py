@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edge.demo.assets import cache_directory, street_video
+from edge.demo.assets import cache_directory, pedestrian_video
 from edge.demo.broker import Mosquitto, Program, locate_mosquitto
 from models.fetch import fetch
 from models.manifest import load_manifest
@@ -121,8 +121,8 @@ class Place:
         self._stack.close()
 
     def video(self) -> Path:
-        """The street video."""
-        return street_video(self.cache)
+        """The pedestrians' video: somebody moves in every picture, so the gate never rests."""
+        return pedestrian_video(self.cache)
 
     def models(self) -> Path:
         """The folder with the default model in it."""
@@ -144,7 +144,7 @@ class Place:
 
         Args:
             port: The broker's port.
-            camera: Whether the node has one: the street video, as fast as it can be looked at.
+            camera: Whether the node has one: the pedestrians' video, as fast as it can be looked at.
             refractory_s: The panic button's; with 0 every press counts.
         """
         self._nodes += 1

@@ -27,6 +27,8 @@ from benchmarks.table import Figure, render
 
 MEASUREMENTS = {
     "throughput": "vision: the whole loop against bare invoke()",
+    "night": "vision: a still night against always detecting",
+    "alert": "vision: frame captured to alert in the outbox",
     "gate": "motion gate and model against OpenCV's",
     "press": "press to PUBACK, with vision running flat out",
     "memory": "resident memory of both processes",

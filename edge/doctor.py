@@ -20,6 +20,7 @@ from edge.clockstate import look_at_clock
 from edge.config import NodeConfig, client_id
 from edge.confirmed import look_at_receipts
 from edge.events import Language
+from edge.eyechecks import look_at_pictures
 from edge.findings import Finding, Level, Patient
 from edge.health import disk_free_mb, temperature_c, throttled
 from edge.snapshot import Snapshot, read_snapshot
@@ -54,7 +55,7 @@ _MACHINE: Phrase = ("Máy", "Machine")
 def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
     """Everything that can be looked at on this node, one finding after another; a broker may take seconds."""
     patient = Patient(config=config, now=_fresh(config.storage.runtime_directory), language=language)
-    node = (_node, _devices, _camera, _model, _storage, _secrets, _clock)
+    node = (_node, _devices, _camera, _model, look_at_pictures, _storage, _secrets, _clock)
     lines = (_brokers, look_at_receipts, _second_path)
     for check in (*node, *lines, _machine):
         yield from check(patient)

@@ -87,7 +87,9 @@ class ClipNotice:
     files: tuple[ClipFile, ...] = field(metadata=word("Its files."))
     number: int = field(metadata=word("Its sidecar's number in the node's chain.", ge=1))
     sidecar_sha256: str = field(
-        metadata=word("SHA-256 of its sidecar, in hex: what a later copy has to agree with.")
+        metadata=word(
+            "SHA-256 of its sidecar, in hex: what a later copy has to agree with.", name="sidecarSha256"
+        )
     )
     upload: bool = field(default=False, metadata=word("Whether it will be uploaded without being asked for."))
 

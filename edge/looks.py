@@ -7,13 +7,15 @@ says what would have been. No pictures are kept, only boxes.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
@@ -21,6 +23,7 @@ from uuid import UUID
 from edge.incidents import Phase
 from edge.rules.book import RuleBook
 from edge.rules.finding import Crossing, Finding
+from edge.touch import append, opened_folder
 from edge.zones import Watched
 from models.detection import Box, Detection
 from models.settings import TrackerSettings
@@ -31,6 +34,7 @@ KEPT_S: Final = 600.0
 _SEGMENT_S: Final = 60.0
 _SEGMENT_BYTES: Final = 160_000
 _FOLDER: Final = "looks"
+_SUFFIX: Final = ".jsonl"
 _MOST_DETECTIONS: Final = 30
 _MOST_OUTCOMES: Final = 200
 _NS: Final = 1_000_000_000
@@ -66,7 +70,7 @@ class LookLog:
 
     def __init__(self, directory: Path) -> None:
         self._folder = directory / _FOLDER
-        self._file: Path | None = None
+        self._name = ""
         self._since_ns = 0
         self._bytes = 0
         self._failing = False
@@ -81,30 +85,30 @@ class LookLog:
         """Take in one look, also one that found nothing."""
         line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":")).encode() + b"\n"
         try:
-            self._turn(at_ns)
-            if self._file is None or self._bytes + len(line) > _SEGMENT_BYTES:
-                return
-            with self._file.open("ab") as file:
-                file.write(line)
+            with opened_folder(self._folder) as folder:
+                self._turn(folder, at_ns)
+                if self._bytes + len(line) > _SEGMENT_BYTES:
+                    return
+                append(folder, self._name, line)
             self._bytes += len(line)
         except OSError as error:
             if not self._failing:
                 _log.warning("what was seen cannot be kept for trying rules on it: %s", error)
             self._failing = True
-            self._file = None
+            self._name = ""
         else:
             self._failing = False
 
-    def _turn(self, at_ns: int) -> None:
+    def _turn(self, folder: int, at_ns: int) -> None:
         """A new segment each minute; those that are too old go, and those of a clock that began again."""
-        if self._file is not None and 0 <= at_ns - self._since_ns < _SEGMENT_S * _NS:
+        if self._name and 0 <= at_ns - self._since_ns < _SEGMENT_S * _NS:
             return
-        self._folder.mkdir(mode=0o750, exist_ok=True)
-        for path in self._folder.glob("*.jsonl"):
-            age_ns = at_ns - _began_ns(path)
-            if not 0 <= age_ns < (KEPT_S + _SEGMENT_S) * _NS:
-                path.unlink(missing_ok=True)
-        self._file = self._folder / f"{at_ns:020d}.jsonl"
+        for name in os.listdir(folder):  # a handle: pathlib would follow a link
+            age_ns = at_ns - _began_ns(Path(name))
+            if name.endswith(_SUFFIX) and not 0 <= age_ns < (KEPT_S + _SEGMENT_S) * _NS:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+        self._name = f"{at_ns:020d}{_SUFFIX}"
         self._since_ns, self._bytes = at_ns, 0
 
 
@@ -114,7 +118,7 @@ def recent_looks(
     """The looks of the last minutes, oldest first; a line that cannot be read is left out."""
     now_ns = clock_ns()
     looks: list[Look] = []
-    for path in sorted((directory / _FOLDER).glob("*.jsonl"), key=_began_ns):
+    for path in sorted((directory / _FOLDER).glob(f"*{_SUFFIX}"), key=_began_ns):
         try:
             lines = path.read_bytes().splitlines()
         except OSError:
@@ -255,14 +259,6 @@ class _Course:
                 lasted_s=(until_ns - finding.at_ns) / _NS,
                 over=incident in self._ended_ns,
             )
-
-
-def crossing_time(crossing: Crossing, looks: Sequence[Look]) -> datetime | None:
-    """When a line was crossed, at the place, by the last look that knew the time."""
-    known = next((look for look in reversed(looks) if look.local is not None), None)
-    if known is None or known.local is None:
-        return None
-    return known.local - timedelta(microseconds=(known.at_ns - crossing.at_ns) / 1000)
 
 
 def _seen(

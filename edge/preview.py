@@ -2,8 +2,8 @@
 
 Owns both ends of it. They share the runtime directory (memory, not the SD card) and nothing else: whoever
 watches touches ``preview.wanted``; while that is fresh, the vision process leaves ``preview.jpg`` and
-``preview.json`` there. Nobody watches, nothing is written. The picture is the masked one: what a mask hides
-is not shown to the group either.
+``preview.json`` there. Nobody watches, nothing is written, and what was left is taken away. The picture is
+the masked one: what a mask hides is not shown to the group either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.touch import touch
+from edge.touch import draft_of, leave, touch
 from models.detection import Box, Detection
 from models.track import Track
 
@@ -108,11 +108,29 @@ class PreviewWriter:
         self._wall_s = wall_s
         self._next_ns = 0
         self._failing = False
+        self._left = True  # perhaps, by a former run
 
     def wanted(self) -> bool:
         """Whether somebody watches and another picture is due (at most some two a second); costs one stat."""
-        if self._clock_ns() < self._next_ns:
-            return False
+        return self._clock_ns() >= self._next_ns and self._watched()
+
+    def tidy(self) -> None:
+        """Take the last picture away once nobody watches; costs one stat while there is one, then nothing."""
+        if self._left and not self._watched():
+            self.clear()
+
+    def clear(self) -> None:
+        """Take away what was left: at start and at the end, since nobody else does while the machine runs."""
+        try:
+            for name in (_PICTURE, _STATE):
+                path = self._directory / name
+                path.unlink(missing_ok=True)
+                draft_of(path).unlink(missing_ok=True)
+            self._left = False
+        except OSError as error:
+            _log.debug("the picture for tuquan setup cannot be taken away: %s", error)
+
+    def _watched(self) -> bool:
         try:
             touched_s = (self._directory / _WANTED).stat().st_mtime
         except OSError:
@@ -128,11 +146,12 @@ class PreviewWriter:
             preview: What goes with it.
         """
         self._next_ns = self._clock_ns() + int(_EVERY_S * 1e9)
+        self._left = True
         try:
-            _replace(self._directory / _PICTURE, _jpeg(image))
+            leave(self._directory / _PICTURE, _jpeg(image))
             height, width = image.shape[:2]
             document = {"width": width, "height": height, **_document(preview)}
-            _replace(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
+            leave(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
         except (OSError, ValueError) as error:
             if not self._failing:
                 _log.warning("the picture for tuquan setup cannot be left: %s", error)
@@ -176,12 +195,6 @@ class PreviewReader:
         with contextlib.suppress(OSError):
             return (self._directory / _PICTURE).read_bytes()
         return None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_bytes(content)
-    draft.replace(path)
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:

@@ -20,21 +20,19 @@ _STAMP: Final = "reload"
 _log = logging.getLogger(__name__)
 
 
-def ask_reload(runtime_directory: Path) -> None:
-    """Have the node's other processes start anew too."""
-    if not touch(runtime_directory / _STAMP):
-        _log.warning("the vision process cannot be told to start anew")
+def ask_reload(runtime_directory: Path) -> bool:
+    """Have the vision process start anew: the stamp is read by nobody else.
 
-
-def ask_vision_reload(runtime_directory: Path) -> bool:
-    """Have the vision process alone start anew: the stamp is read by nobody else.
-
-    Enough where only what concerns the picture was changed; buttons, lamps and uplink go on as they are.
+    Alone it is enough where only what concerns the picture was changed; buttons, lamps and uplink go on as
+    they are. The alarm process, which ends too where more was changed, asks in the same way.
 
     Returns:
-        Whether it could be asked.
+        Whether it could be asked; a warning says so where not.
     """
-    return touch(runtime_directory / _STAMP)
+    asked = touch(runtime_directory / _STAMP)
+    if not asked:
+        _log.warning("the vision process cannot be told to start anew")
+    return asked
 
 
 class ReloadWatch:

@@ -25,7 +25,17 @@ _NO_RECEIPT: Final[Phrase] = (
     ),
 )
 
-_BY_CODE: Final[dict[tuple[str, str], Phrase]] = {("uplink", "unproved"): _NO_RECEIPT}
+_UNSENT: Final[Phrase] = (
+    "Kiểm tra [intake] và trạm của phường; đoạn phim còn ở đây và sẽ được gửi lại.",
+    "Check [intake] and the commune's station; the clips are still here and will be sent again.",
+)
+
+_BY_CODE: Final[dict[tuple[str, str], Phrase]] = {
+    ("uplink", "unproved"): _NO_RECEIPT,
+    ("evidence", "seal"): ("pip install pyrage", "pip install pyrage"),
+    ("evidence", "unsent"): _UNSENT,
+    ("evidence", "refused"): _UNSENT,
+}
 
 _BY_PART: Final[dict[str, Phrase]] = {
     "uplink": (
@@ -34,6 +44,14 @@ _BY_PART: Final[dict[str, Phrase]] = {
     ),
     "storage": ("Giải phóng thẻ nhớ hoặc thay thẻ mới.", "Make room on the card, or replace it."),
     Source.CAMERA: _CAMERA,
+    Source.CAMERA_VIEW: (
+        "Ra xem camera: lau ống kính, bỏ vật che, xoay về hướng cũ, bật đèn.",
+        "Go and look at the camera: wipe its lens, take away what covers it, turn it back, give it light.",
+    ),
+    "evidence": (
+        "Giải phóng thẻ nhớ, hoặc giảm evidence.keep_days và evidence.max_mb.",
+        "Make room on the card, or lower evidence.keep_days and evidence.max_mb.",
+    ),
     "vision": _CAMERA,
     "detector": _CAMERA,
     Source.POWER_INPUT: (

@@ -40,6 +40,10 @@ T = TypeVar("T")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 """What CloudEvents forbids in a text: names end up in alerts, and a press must not fail on them."""
 _TEXT_LENGTH: Final = 500
+_GONE: Final = {
+    "intrusion": 'There is no such section any more: write [[rule]] with kind = "intrusion", and its labels.'
+}
+"""What was a setting once, and what to write now."""
 _INT64: Final = 2**63
 _TYPE_WORDS: Final[dict[type, str]] = {
     bool: "true or false",
@@ -239,7 +243,8 @@ class _Reader:
         known = [setting.name for setting in settings]
         for key in raw:
             if key not in known:
-                self._note(under(path, key), raw[key], f"There is no such setting. {_suggestion(key, known)}")
+                hint = _GONE.get(under(path, key)) or f"There is no such setting. {_suggestion(key, known)}"
+                self._note(under(path, key), raw[key], hint)
 
     def _field(self, setting: Setting, raw: Mapping[str, Any], path: str) -> object:
         where = under(path, setting.name)
@@ -259,7 +264,7 @@ class _Reader:
         if not shape.many:
             return self._scalar(setting, value, where)
         if not isinstance(value, list):
-            self._note(where, value, f"This must be a list in square brackets. {_needed(setting)}")
+            self._note(where, value, f"Its square brackets are missing. {_needed(setting)}")
             return ()
         return tuple(self._scalar(setting, entry, f"{where}[{index}]") for index, entry in enumerate(value))
 

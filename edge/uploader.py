@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from edge.evidenceevents import ClipFile, ClipNotice, Where
 from edge.messages import to_message
 from sync.backoff import Backoff
 from sync.dial import Stopping
-from sync.errors import SyncError, UploadCut, UploadRefused
+from sync.errors import OutboxError, SyncError, UploadCut, UploadRefused
 from sync.message import Message
 from sync.pictures import Meta, Role
 from sync.upload import RETRY_FIRST_S, RETRY_MAX_S, Upload
@@ -36,10 +37,23 @@ _log = logging.getLogger(__name__)
 
 FAULT_AFTER_S: Final = 300.0
 """A station that takes no files for so long is worth telling."""
-MOST_REFUSALS: Final = 3
+MOST_TRIES: Final = 3
+"""So often a file is tried that the station refuses, or that cannot be read here."""
+COMPLAIN_S: Final = 3600.0
+"""So long a file that was given up is told of."""
 _LOOK_S: Final = 2.0
 _NICE: Final = 15
-_REFUSED_AGAIN_S: Final = 600.0
+_AGAIN_S: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """What is wrong with one file, until when it is told, and whether it will be tried again."""
+
+    request: UUID
+    fault: Fault
+    until_s: float
+    given_up: bool
 
 
 class Uploader:
@@ -75,8 +89,8 @@ class Uploader:
         self._due_s = 0.0
         self._failing_since_s: float | None = None
         self._problem = ""
-        self._refusals: dict[UUID, tuple[int, float]] = {}
-        self._refused = ""
+        self._tries: dict[UUID, tuple[int, float]] = {}
+        self._complaint: _Complaint | None = None
         self._thread = threading.Thread(target=self._run, name="uploader", daemon=True)
 
     def start(self) -> None:
@@ -97,13 +111,13 @@ class Uploader:
         self._upload.close()
 
     def faults(self) -> tuple[Fault, ...]:
-        """Files that do not get away, and files that the station will not have."""
-        since_s, found = self._failing_since_s, []
+        """Files that do not get away, and the last one that the station will not have or nobody can read."""
+        since_s, complaint, found = self._failing_since_s, self._complaint, []
         if since_s is not None and self._now_s() - since_s >= FAULT_AFTER_S:
             text = f"Pictures that were asked for cannot be sent: {self._problem}."
             found.append(Fault(component="evidence", device="upload", code="unsent", text=text))
-        if self._refused:
-            found.append(Fault(component="evidence", device="upload", code="refused", text=self._refused))
+        if complaint is not None and self._now_s() < complaint.until_s:
+            found.append(complaint.fault)
         return tuple(found)
 
     def turn(self) -> None:
@@ -112,11 +126,13 @@ class Uploader:
         Raises:
             Stopping: `stop` was called.
         """
-        for request in self._requests.waiting(Task.SEND):
+        waiting = self._requests.waiting(Task.SEND)
+        self._forget(waiting)
+        for request in waiting:
             now_s = self._now_s()
             if now_s < self._due_s:
                 return
-            if now_s >= self._refusals.get(request.id, (0, 0.0))[1]:
+            if now_s >= self._tries.get(request.id, (0, 0.0))[1]:
                 self._carry_out(request)
 
     # The thread
@@ -136,20 +152,36 @@ class Uploader:
                 _log.exception("the uploader stumbled and goes on")
                 self._failed(repr(error))
 
+    def _forget(self, waiting: list[Request]) -> None:
+        """Troubles with what nobody waits for any more, and the line's where nothing waits, are none."""
+        ids = {request.id for request in waiting}
+        self._tries = {one: tried for one, tried in self._tries.items() if one in ids}
+        complaint = self._complaint
+        if complaint is not None and not complaint.given_up and complaint.request not in ids:
+            self._complaint = None
+        if not waiting:
+            self._line_is_well()
+
     def _carry_out(self, request: Request) -> None:
         try:
             self._send(request)
         except UploadRefused as error:
-            self._was_refused(request, str(error))
-        except (UploadCut, OSError, EvidenceError) as error:
-            self._failed(str(error))
+            text = f"The station will not have the clip of {request.incident}: {error}."
+            self._not_this_one(request, "refused", text)
         except Stopping:
             raise
-        except SyncError as error:  # the outbox takes no announcement now
+        except (UploadCut, OutboxError) as error:  # the line, or an outbox that takes no announcement now
             self._failed(str(error))
+        except (
+            OSError,
+            ValueError,
+            EvidenceError,
+            SyncError,
+        ) as error:  # about this file alone: the others have their turn
+            text = f"The clip of {request.incident} cannot be read here: {str(error).rstrip('.')}."
+            self._not_this_one(request, "unreadable", text)
         else:
-            self._failing_since_s, self._problem, self._due_s = None, "", 0.0
-            self._backoff.reset()
+            self._line_is_well()
 
     def _send(self, request: Request) -> None:
         held = clip_of(self._folder, request.incident) if request.incident is not None else None
@@ -162,8 +194,10 @@ class Uploader:
         self._upload.attempt(held.paths[request.role], meta)
         self._put(to_message(_notice(held, kept), self._site))
         self._requests.remove(request)
-        self._refusals.pop(request.id, None)
-        self._refused = ""
+
+    def _line_is_well(self) -> None:
+        self._failing_since_s, self._problem, self._due_s = None, "", 0.0
+        self._backoff.reset()
 
     def _failed(self, why: str) -> None:
         self._due_s = self._now_s() + self._backoff.next_s()
@@ -172,14 +206,16 @@ class Uploader:
             self._failing_since_s = self._now_s()
             _log.warning("pictures cannot be sent now: %s", why)
 
-    def _was_refused(self, request: Request, why: str) -> None:
-        times = self._refusals.get(request.id, (0, 0.0))[0] + 1
-        self._refusals[request.id] = (times, self._now_s() + _REFUSED_AGAIN_S)
-        self._refused = f"The station will not have the clip of {request.incident}: {why}."
-        _log.error("%s", self._refused)
-        if times >= MOST_REFUSALS:
-            self._requests.remove(request)
-            self._refusals.pop(request.id, None)
+    def _not_this_one(self, request: Request, code: str, text: str) -> None:
+        times, now_s = self._tries.get(request.id, (0, 0.0))[0] + 1, self._now_s()
+        self._tries[request.id] = (times, now_s + _AGAIN_S)
+        _log.error("%s", text)
+        fault = Fault(component="evidence", device="upload", code=code, text=text)
+        given_up = times >= MOST_TRIES
+        self._complaint = _Complaint(request.id, fault, now_s + COMPLAIN_S, given_up)
+        if given_up:
+            with contextlib.suppress(OSError):  # then it is tried, and given up, once more
+                self._requests.remove(request)
 
 
 def _notice(held: Held, kept: KeptFile) -> ClipNotice:

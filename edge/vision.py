@@ -34,8 +34,9 @@ from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
+from sensors.camera import open_camera
 from sensors.errors import CameraTimeout
-from sensors.feed import CameraFeed
+from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
 from sync.errors import SyncError
@@ -110,6 +111,7 @@ class Vision:
         watchdog: Fed while frames are looked at, or while their absence is being handled.
         clock: The node's clock.
         opener: Opens the model; replaced where no model is wanted.
+        camera: Opens the camera; replaced where frames come from somewhere else.
         clock_ns: The monotonic clock.
 
     Attributes:
@@ -125,6 +127,7 @@ class Vision:
         *,
         clock: Clock,
         opener: Callable[[], Detector] | None = None,
+        camera: Opener = open_camera,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._config = config
@@ -132,6 +135,7 @@ class Vision:
         self._teller = teller
         self._watchdog = watchdog
         self._opener = opener or (lambda: open_detector(_wary(config.detector)))
+        self._open_camera = camera
         self._clock_ns = clock_ns
         self.reload = ReloadWatch(config.storage.runtime_directory)
         self._written = Written(clock_ns)
@@ -175,7 +179,13 @@ class Vision:
             film=witness.film,
             book=book,
         )
-        feed = CameraFeed(self._config.camera, self._readings.put, prepare=sight.prepare)
+        feed = CameraFeed(
+            self._config.camera,
+            self._readings.put,
+            prepare=sight.prepare,
+            opener=self._open_camera,
+            clock_ns=self._clock_ns,
+        )
         feed.start()
         try:
             while not stop.is_set() and not feed.ended:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MOST: Final = 20
 """Zones, lines or rules; a small node looks at each of them several times a second."""
 
+_FEW: Final = 12
+_USUAL: Final = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "dog", "cat")
+"""What is looked for in a market, among the many things that a model may know."""
+
 
 def watch_problems(config: NodeConfig, bad: AbstractSet[str]) -> Iterator[ConfigProblem]:
     """What does not fit between what is drawn and what is wanted.
@@ -85,13 +89,21 @@ def _labels(config: NodeConfig, rules: Sequence[tuple[int, RuleSettings]]) -> It
     for number, rule in rules:
         for index, label in enumerate(rule.labels):
             if label not in known:
-                remedy = f"The model {spec.name} does not know this; it knows: {', '.join(known)}."
+                remedy = f"The model {spec.name} does not know this. {_known(label, known)}"
                 yield ConfigProblem(path=f"rule[{number}].labels[{index}]", value=label, remedy=remedy)
         if not rule.labels and not set(rule.wanted) & set(known):
-            remedy = (
-                f"The model {spec.name} knows none of {', '.join(rule.wanted)}; it knows: {', '.join(known)}."
-            )
+            remedy = f"The model {spec.name} knows none of {', '.join(rule.wanted)}. {_known('', known)}"
             yield ConfigProblem(path=f"rule[{number}].labels", remedy=remedy)
+
+
+def _known(label: str, known: Sequence[str]) -> str:
+    """The label that was meant; else those that a market needs, or all where they are few."""
+    if near := difflib.get_close_matches(label.lower(), known, n=1):
+        return f'Did you mean "{near[0]}"?'
+    if len(known) <= _FEW:
+        return f"It knows: {', '.join(known)}."
+    usual = ", ".join(word for word in _USUAL if word in known)
+    return f"It knows {usual}; all {len(known)} are shown by: tuquan model info --json"
 
 
 def _titles(rules: Sequence[tuple[int, RuleSettings]]) -> Iterator[ConfigProblem]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from edge.audit import Told
 from edge.config import NodeConfig, client_id
@@ -99,6 +100,7 @@ class Witness:
         store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
         self._recorder = _recorder(config, store, clock, lambda message: tell(message, None), clock_ns)
         self._clerk = Clerk(store)
+        self._resumed: set[UUID] = set()
         self._filmed_ns = 0
         self._book: RuleBook | None = None
         self._next_tick_ns = 0
@@ -106,12 +108,16 @@ class Witness:
     def start(self, book: RuleBook) -> None:
         """Take up what a former run left open, and begin to film."""
         self._book = book
-        book.restore(self._kept.load(self._clock_ns()), at_ns=self._clock_ns())
+        self._preview.clear()
+        kept = self._kept.load(self._clock_ns())
+        book.restore(kept, at_ns=self._clock_ns())
+        self._resumed = {finding.incident for finding in kept}
         self._recorder.start()
         self._clerk.start()
 
     def retire(self) -> None:
         """End what a former run left open, where no camera is left that could see how it goes on."""
+        self._preview.clear()
         now_ns = self._clock_ns()
         if found := self._kept.load(now_ns):
             left = [finding for finding in found if not self._say_over(finding, now_ns)]
@@ -130,6 +136,8 @@ class Witness:
             self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks)
         for finding in seen.found.findings:
             self._on_finding(finding, frame)
+        if self._resumed:
+            self._resume(frame)
         self._tally.add(seen.found.crossings, seen.ended, frame.captured_ns)
         if self._preview.wanted():
             self._show(seen, condition)
@@ -147,6 +155,7 @@ class Witness:
         if self._book is None or now_ns < self._next_tick_ns:
             return []
         self._next_tick_ns = now_ns + _TICK_NS
+        self._preview.tidy()
         for incident in take_withdrawn(self._config.storage.runtime_directory):
             self._book.withdraw(incident)
         for finding in self._book.tick(now_ns):  # its clip was cut long ago
@@ -168,6 +177,7 @@ class Witness:
                 clips.
         """
         ends_ns = self._clock_ns() + int(timeout_s * 1e9)
+        self._preview.clear()
         try:
             if self._book is not None:
                 self._count(self._clock_ns(), at_once=True)
@@ -202,6 +212,17 @@ class Witness:
         told = {"told": encode(Told.of_sighting(message))} if finding.phase is Phase.RAISED else None
         self._put(message, told)
         self._recorder.on_finding(finding, message.id, frame)
+
+    def _resume(self, frame: Frame) -> None:
+        """Film what goes on since before the restart: it may be long until there is another word of it."""
+        found = {finding.incident: finding for finding in (self._book.open() if self._book else ())}
+        for incident in list(self._resumed):
+            finding = found.get(incident)
+            if finding is None:
+                self._resumed.discard(incident)
+            elif finding.at_ns == frame.captured_ns:
+                self._resumed.discard(incident)
+                self._recorder.resume(finding)
 
     def _count(self, now_ns: int, *, at_once: bool = False) -> None:
         minute = self._tally.take(now_ns, at_once=at_once)

@@ -97,6 +97,7 @@ class Courier:
         self._moved_s = self._check_s = self.now_s()
         self._press = -1
         self._hush_s = float("-inf")
+        self._picture = 0
 
     @property
     def room(self) -> bool:
@@ -171,17 +172,28 @@ class Courier:
 
     def _send_rows(self) -> None:
         while self.room and (self._flying_bytes < self._window_bytes or not self._queue.flying):
-            last = _LAST_ALERT if self.hushed else LAST_KEY
-            row = self._queue.next(self.now_s(), self._source, last)
+            last = _LAST_ALERT if self.hushed or self._shows_picture else LAST_KEY
+            row = self._queue.next(self.now_s(), self._source, last, idle=self.idle)
             if row is None:
                 break
             self._send(row)
+
+    @property
+    def _shows_picture(self) -> bool:
+        """Whether a picture is in flight: one at a time, and with nothing but alerts behind it.
+
+        A packet cannot be taken back. On a slow line each picture is seconds for which a press has to stand
+        behind it, so that there is never more than one.
+        """
+        return self._picture in self._flights
 
     def _send_parcel(self, bulk: Bulk) -> bool:
         """Send many events at once, where nothing of higher rank wants the place; whether it did."""
         if not self.room or self._flying_bytes >= self._window_bytes:
             return False
         if self._queue.unfinished or self._queue.alone or self.hushed:
+            return False
+        if self._shows_picture or self._queue.picture_next:
             return False
         parcel = bulk.next(self._source, self._clock)
         if parcel is None:
@@ -281,6 +293,8 @@ class Courier:
             return
         self._queue.sent(row)
         self._fly(mid, row, row.topic, payload)
+        if row.cls is MessageClass.EVIDENCE:
+            self._picture = mid
         if row.cls is MessageClass.LIFE_SAFETY:
             self._press, self._hush_s = row.key, self.now_s() + HUSH_S
             self._link.flush()  # a press does not wait for the rest of the window to be written

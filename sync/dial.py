@@ -147,6 +147,16 @@ class Waiter:
             raise Stopping
 
 
+def unconfirmed_bytes(sock: socket.socket) -> int:
+    """Bytes given to a socket that the other machine has not confirmed yet (Linux: SIOCOUTQ of tcp(7)).
+
+    Raises:
+        OSError: it is closed; ValueError likewise.
+    """
+    queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    return int(struct.unpack("i", queued)[0])
+
+
 class Stream:
     """An open connection with buffers on both sides, in the shape that paho expects of a socket.
 
@@ -180,12 +190,11 @@ class Stream:
         return bool(self._out)
 
     def unanswered_bytes(self) -> int:
-        """Bytes that the other machine has not confirmed yet (Linux: SIOCOUTQ of tcp(7))."""
+        """Bytes that the other machine has not confirmed yet."""
         try:
-            queued = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            return len(self._out) + unconfirmed_bytes(self._sock)
         except (OSError, ValueError):
             return len(self._out)
-        return len(self._out) + int(struct.unpack("i", queued)[0])
 
     def recv(self, buffer_size: int) -> bytes:
         """Bytes that have arrived; b"" at the end of the connection. Raises BlockingIOError for none yet."""

@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from sync import tls
-from sync.dial import spell
+from sync.dial import spell, unconfirmed_bytes
 from sync.post import MAX_ANSWER_BYTES, Answer, Body
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class Line:
             for handle in self._handles:
                 with contextlib.suppress(OSError):
                     handle.shutdown(socket.SHUT_RDWR)
+
+    def unconfirmed_bytes(self) -> int:
+        """Bytes of the last connection that are still on their way; 0 where there is none."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            return unconfirmed_bytes(self._handles[-1]) if self._handles else 0
+        return 0
 
     def close(self) -> None:
         """Give everything back."""

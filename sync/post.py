@@ -121,6 +121,11 @@ class Post:
 
         del httpline
 
+    def unconfirmed_bytes(self) -> int:
+        """Bytes of the request that is under way which the other machine has not got yet. From any thread."""
+        line = self._line
+        return 0 if line is None else line.unconfirmed_bytes()
+
     def hang_up(self) -> None:
         """Close the connection; the next request opens another."""
         line, self._line = self._line, None

@@ -115,6 +115,11 @@ class SendQueue:
         """Whether a suspect has, or waits for, the air for itself."""
         return bool(self._aside) or any(map(self._is_suspect, self._flying))
 
+    @property
+    def picture_next(self) -> bool:
+        """Whether the next row, as far as is known, is a picture."""
+        return bool(self._ready) and self._ready[0][2].cls is MessageClass.EVIDENCE
+
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until something that waits may be tried again; None when nothing waits."""
         receipt_s = self._awaiting.due_in_s(now_s)
@@ -227,8 +232,7 @@ class SendQueue:
         if row_id in self._flying:
             self._early.add(row_id)
             known = self._flying[row_id].key
-        if known is None:
-            known = key
+        known = key if known is None else known
         if known is not None:
             self._proved[row_id] = known
         if (again := self._awaiting.take_forgotten()) is not None:
@@ -277,10 +281,11 @@ class SendQueue:
 
     # What goes next
 
-    def next(self, now_s: float, source: Source, last: int = LAST_KEY) -> Row | None:
+    def next(self, now_s: float, source: Source, last: int = LAST_KEY, *, idle: bool = True) -> Row | None:
         """The row to send now, up to the key `last`; None when none is there, or may go before an answer.
 
-        It reads at most a few chunks; `unfinished` says that it would go on at once if asked again.
+        A picture goes only while the line is `idle`, and nothing overtakes it but alerts. It reads at most a
+        few chunks; `unfinished` says that it would go on at once if asked again.
         """
         self._catch_up(now_s, source)
         self._unfinished = False
@@ -289,7 +294,7 @@ class SendQueue:
             self._offer_doubt(now_s, source)
         while self._read_on(source) or self._offer_doubt(now_s, source):
             row = self._ready[0][2]
-            if row.key > last:
+            if row.key > last or (row.cls is MessageClass.EVIDENCE and not idle):
                 return None
             if self._flying and self._is_due_suspect(row, now_s):
                 self._aside.append(heapq.heappop(self._ready))
@@ -385,8 +390,7 @@ class SendQueue:
 
     def _offer_doubt(self, now_s: float, source: Source) -> bool:
         """Have a row ready that has waited for its receipt for long enough; whether there is one."""
-        row = self._awaiting.take(now_s, source)
-        if row is None:
+        if (row := self._awaiting.take(now_s, source)) is None:
             return False
         self._take(row)
         return bool(self._ready)

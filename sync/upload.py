@@ -5,8 +5,9 @@ much of it the station has already), then appended to piece by piece. Nothing ab
 where it goes on after a cut, or after a restart, is asked each time. It is sent when the station has answered
 that the whole file is on its disk and has the SHA-256 that was announced; until then it is not.
 
-It goes slowly on purpose: `max_kbit` at most, in small drops, so that a press that has to pass the same line
-finds it free; and it stands still for as long as `hold` says that one is under way.
+It goes slowly on purpose: `max_kbit` at most, in small drops, and never more than two of them on the way,
+however slow the line is: what the system has taken cannot be called back, and a press has to pass the same
+line. It stands still for as long as `hold` says that one is under way, in the middle of a piece too.
 
 Source: tus resumable upload protocol 1.0.0 (https://tus.io/protocols/resumable-upload).
 """
@@ -45,10 +46,11 @@ RETRY_FIRST_S: Final = 2.0
 RETRY_MAX_S: Final = 300.0
 _LEAST_PIECE: Final = 4096
 _MOST_PIECE: Final = 262_144
-_DROPS_A_SECOND: Final = 8
+_DROPS_A_SECOND: Final = 16
 _PIECE_SHARE: Final = 4
 """A piece is meant to take this part of the time that a request has."""
-_HOLD_S: Final = 0.25
+_HOLD_S: Final = 0.1
+_FULL_S: Final = 0.02
 _MOST_CUTS: Final = 3
 _CREATED: Final = (200, 201)
 _HERE: Final = (200, 204)
@@ -71,7 +73,7 @@ class Upload:
     Args:
         line: where the station's intake is, and who we are there.
         settings: how fast.
-        hold: whether something more urgent is under way now; asked a few times a second.
+        hold: whether something more urgent is under way now; asked before each drop, from two threads.
         rng: where the jitter comes from.
     """
 
@@ -92,24 +94,6 @@ class Upload:
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, rng)
         self._most = int(min(_MOST_PIECE, max(_LEAST_PIECE, self._rate * line.timeout_s / _PIECE_SHARE)))
         self._piece = self._most
-
-    def send(self, path: Path, meta: Meta) -> None:
-        """Send a file, however long that takes.
-
-        Raises:
-            UploadRefused: the station will not have this file.
-            OSError: the file cannot be read.
-            Stopping: `stop` was called.
-        """
-        while True:
-            try:
-                self.attempt(path, meta)
-            except UploadCut as error:
-                wait_s = self._backoff.next_s()
-                log.info("%s waits for %.1f s: %s", meta.name, wait_s, error)
-                self.pause(wait_s)
-            else:
-                return
 
     def attempt(self, path: Path, meta: Meta) -> None:
         """Send a file as far as it goes; small cuts are mended, and what has arrived need not go again.
@@ -150,18 +134,22 @@ class Upload:
 
     def _push(self, file: IO[bytes], meta: Meta) -> None:
         length = os.fstat(file.fileno()).st_size
+        self._give_way()
         standing, cuts = self._announce(meta, length), 0
         while not standing.complete:
             self._give_way()
+            drops = self._drops(file, standing.offset)
             try:
-                standing = _further(standing, self._append(file, meta, standing.offset), length)
+                standing = _further(standing, self._append(meta, standing.offset, drops), length)
                 self._piece, cuts = min(self._most, self._piece * 2), 0
             except UploadCut:
-                cuts += 1
-                self._piece = max(_LEAST_PIECE, self._piece // 2)
+                if not drops.held:  # the line is not to blame for a piece that had to stand still
+                    cuts += 1
+                    self._piece = max(_LEAST_PIECE, self._piece // 2)
                 if cuts > _MOST_CUTS:
                     raise
                 self.pause(min(1.0, self._backoff.next_s()))
+                self._give_way()
                 standing = self._look(meta, length)
 
     def _announce(self, meta: Meta, length: int) -> _Standing:
@@ -175,10 +163,13 @@ class Upload:
         except _Unknown:
             return self._announce(meta, length)
 
-    def _append(self, file: IO[bytes], meta: Meta, offset: int) -> _Standing:
-        """One piece; none at all where everything is there and has only to be looked at."""
+    def _drops(self, file: IO[bytes], offset: int) -> _Drops:
+        """The next piece; nothing where everything is there and has only to be looked at."""
         file.seek(offset)
-        drops = _Drops(file.read(self._piece), self._rate)
+        on_the_way = self._post.unconfirmed_bytes
+        return _Drops(file.read(self._piece), self._rate, hold=self._hold, on_the_way=on_the_way)
+
+    def _append(self, meta: Meta, offset: int, drops: _Drops) -> _Standing:
         said = {"Upload-Offset": str(offset), "Content-Type": CHUNK_TYPE}
         try:
             return self._ask("PATCH", self._address(meta), said, meta, drops)
@@ -228,14 +219,23 @@ class _Unknown(UploadCut):
 
 
 class _Drops:
-    """A piece that is read no faster than the rate; `end` wakes whoever waits for the next drop."""
+    """A piece that is read no faster than the rate and the line; `end` wakes whoever waits for the next drop.
 
-    def __init__(self, content: bytes, rate: int) -> None:
+    Attributes:
+        held: whether it ever had to stand still for something more urgent.
+    """
+
+    def __init__(
+        self, content: bytes, rate: int, *, hold: Callable[[], bool], on_the_way: Callable[[], int]
+    ) -> None:
+        self.held = False
         self._content = content
         self._drop = max(1, rate // _DROPS_A_SECOND)
         self._rate = rate
+        self._hold = hold
+        self._on_the_way = on_the_way
         self._at = 0
-        self._began_s = time.monotonic()
+        self._due_s = time.monotonic()
         self._over = threading.Event()
 
     def __len__(self) -> int:
@@ -244,11 +244,24 @@ class _Drops:
     def read(self, size: int = -1) -> bytes:
         """The next drop, when it is due."""
         wanted = min(self._drop, size if size >= 0 else self._drop)
-        due_s = self._began_s + self._at / self._rate
-        self._over.wait(max(0.0, due_s - time.monotonic()))
         drop = self._content[self._at : self._at + wanted]
+        while drop and not self._over.is_set() and (wait_s := self._wait_s()) > 0:
+            self._over.wait(wait_s)
         self._at += len(drop)
+        # One drop may be made up for, and no more: what was held back does not come in a gush.
+        self._due_s = max(self._due_s, time.monotonic() - self._drop / self._rate) + len(drop) / self._rate
         return drop
+
+    def _wait_s(self) -> float:
+        """Seconds until it is worth asking again whether the next drop may go; not above 0 for now."""
+        if (left_s := self._due_s - time.monotonic()) > 0:
+            return left_s
+        if self._on_the_way() > self._drop:
+            return _FULL_S
+        if self._hold():
+            self.held = True
+            return _HOLD_S
+        return 0.0
 
     def end(self) -> None:
         """Nobody needs it any more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,12 +85,12 @@ def command(
     from edge.setup.desk import Desk  # noqa: PLC0415
     from edge.setup.serving import open_page, wait_until_idle  # noqa: PLC0415
 
-    access, desk = Access(), Desk(load(config), config)
+    access, loaded = Access(), load(config)
     own = (cert_file, key_file) if cert_file and key_file else None
     with (
         stop_on_signals() as stop,
-        _looking(config, wanted=camera),
-        open_page(desk, access, address=address, port=port, own=own) as opened,
+        _looking(config, wanted=camera) as trouble,
+        open_page(Desk(loaded, config, trouble), access, address=address, port=port, own=own) as opened,
     ):
         _tell(opened, language)
         _tell_code(access, language)
@@ -102,10 +102,10 @@ def command(
 
 
 @contextlib.contextmanager
-def _looking(config: Path, *, wanted: bool) -> Iterator[None]:
-    """The camera's own thread, where it was asked for."""
+def _looking(config: Path, *, wanted: bool) -> Iterator[Callable[[], tuple[str, ...]]]:
+    """The camera's own thread, where it was asked for, and what it has to complain of."""
     if not wanted:
-        yield
+        yield tuple
         return
     from edge.config import load  # noqa: PLC0415 - quick --help
     from edge.setup.looking import Looker  # noqa: PLC0415 - loads the model's library
@@ -114,7 +114,7 @@ def _looking(config: Path, *, wanted: bool) -> Iterator[None]:
     looker = Looker(lambda: load(config))
     looker.start()
     try:
-        yield
+        yield looker.trouble
     finally:
         looker.stop()
 
@@ -174,7 +174,7 @@ def _list(config: Path) -> None:
 
 
 def _restore(config: Path, name: str) -> None:
-    from edge.reloading import ask_vision_reload  # noqa: PLC0415 - quick --help
+    from edge.reloading import ask_reload  # noqa: PLC0415 - quick --help
     from edge.setup.configfile import ConfigFile, NoVersion  # noqa: PLC0415
 
     file = ConfigFile(config)
@@ -188,7 +188,7 @@ def _restore(config: Path, name: str) -> None:
         click.echo(f"{name}: {problem}", err=True)
     if found.config is None:
         click.get_current_context().exit(1)
-    ask_vision_reload(found.config.storage.runtime_directory)
+    ask_reload(found.config.storage.runtime_directory)
     click.echo(f"{config} is {name} again; what it was before is a version now.")
 
 

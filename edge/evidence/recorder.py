@@ -134,6 +134,17 @@ class Recorder:
             take = self._begin(finding)
             self._shoot(finding, message_id, frame)
         take.alerts.append(message_id)
+        self._follow(take, finding)
+
+    def resume(self, finding: Finding) -> None:
+        """Film an incident that a former run left open and that is seen again; once, and without any alert.
+
+        What that run had filmed was in its memory alone. Where it had kept a clip, that is the one there is.
+        """
+        if _films(self._settings) and finding.incident not in (*self._done, *self._takes):
+            self._follow(self._begin(finding), finding)
+
+    def _follow(self, take: Take, finding: Finding) -> None:
         take.subjects.update(track.id for track in (finding.best, *finding.tracks))
         take.upload = take.upload or finding.upload
         if finding.phase is not Phase.ENDED:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -20,7 +20,7 @@ from edge.hours import Hours, hours_problems
 from edge.hourswords import hours_text, state_text
 from edge.looks import Outcome, Replay, recent_looks, replay
 from edge.preview import PreviewReader
-from edge.reloading import ask_vision_reload
+from edge.reloading import ask_reload
 from edge.settings import settings_of
 from edge.setup.configfile import ConfigFile, problems_of
 from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
@@ -32,9 +32,7 @@ from models.manifest import load_manifest
 TRIAL_S: Final = 20.0
 """A small node thinks about the last ten minutes for no longer than this."""
 _USUAL: Final = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "vehicle", "dog", "cat")
-_PICTURE_SECTIONS: Final = frozenset(
-    {*SECTIONS, "motion", "tracker", "detector", "camera", "camera_view", "evidence"}
-)
+_PICTURE_SECTIONS: Final = frozenset({*SECTIONS, "motion", "tracker", "detector", "camera_view"})
 
 
 class Desk:
@@ -43,10 +41,12 @@ class Desk:
     Args:
         config: The configuration with which the page was started.
         file: Where it is.
+        trouble: What keeps the page's own look at the camera from working, as sentences.
     """
 
-    def __init__(self, config: NodeConfig, file: Path) -> None:
+    def __init__(self, config: NodeConfig, file: Path, trouble: Callable[[], Iterable[str]] = tuple) -> None:
         self.config = config
+        self._trouble = trouble
         self.file = ConfigFile(file)
         self._runtime = config.storage.runtime_directory
         self._preview = PreviewReader(self._runtime)
@@ -59,7 +59,9 @@ class Desk:
         """What the eye sees now; asks it to go on showing it."""
         heard = self._preview.want()
         shown = self._preview.look()
-        return {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
+        faults = dict.fromkeys((*shown.state.get("faults", ()), *self._trouble()))
+        answer = {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
+        return {**answer, "faults": list(faults)}
 
     def picture(self) -> bytes | None:
         """The last picture as a JPEG; None where nothing is left there, or only something old."""
@@ -168,7 +170,7 @@ class Desk:
             after = self.file.read()
             others = {*before, *after.raw} - _PICTURE_SECTIONS
             answer["revision"] = after.revision
-            answer["told"] = ask_vision_reload(self._runtime)
+            answer["told"] = ask_reload(self._runtime)
             answer["restart"] = any(before.get(key) != after.raw.get(key) for key in others)
         return answer
 

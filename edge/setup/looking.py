@@ -7,6 +7,7 @@ that is not in service yet, or whose vision process was stopped.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from edge.config import NodeConfig
+from edge.errors import ConfigError
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
 from edge.reloading import ReloadWatch
@@ -22,10 +24,14 @@ from edge.words import local_zone
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.scripted import ScriptedDetector
+from sensors.errors import CameraTimeout
 from sensors.feed import CameraFeed
 from sensors.readings import Reading, State
 
 _SMOOTHING: Final = 0.9
+_REST_S: Final = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class Looker:
@@ -33,10 +39,12 @@ class Looker:
 
     Args:
         load: Reads the configuration.
+        rest_s: How long to wait before another try after something went wrong, in seconds.
     """
 
-    def __init__(self, load: Callable[[], NodeConfig]) -> None:
+    def __init__(self, load: Callable[[], NodeConfig], *, rest_s: float = _REST_S) -> None:
         self._load = load
+        self._rest_s = rest_s
         self._stop = threading.Event()
         self._trouble: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="setup-camera", daemon=True)
@@ -56,22 +64,45 @@ class Looker:
         if self._thread.is_alive():
             raise TimeoutError(f"The camera's thread did not end within {timeout_s:g} s.")
 
+    def trouble(self) -> tuple[str, ...]:
+        """Sentences: what does not work. There may be no picture that could carry them."""
+        return tuple(self._trouble.values())
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            config = self._load()
-            reload = ReloadWatch(config.storage.runtime_directory)
-            detector = self._detector(config)
-            sight = Sight(config, detector or ScriptedDetector(()), emit=self._hear, local=local_time)
-            feed = CameraFeed(config.camera, self._hear, prepare=sight.prepare)
-            feed.start()
             try:
-                shown = _Shown(config, sight)
-                while not (self._stop.is_set() or reload.asked or feed.ended):
-                    prepared = feed.get(timeout_s=0.5)
-                    if prepared is not None:
-                        self._look(sight, prepared, shown, model=detector is not None)
-            finally:
-                feed.stop()
+                self._session()
+                continue
+            except CameraTimeout as error:
+                # Its thread still holds the camera: another try would only wait for the same.
+                self._trouble["setup"] = f"{error} End tuquan setup, and start it again."
+                return
+            except ConfigError as error:
+                self._trouble["setup"] = str(error)
+            except Exception as error:  # noqa: BLE001 - the outer edge: the page goes on without pictures
+                _log.exception("the page's own look at the camera stumbled and starts again")
+                self._trouble["setup"] = f"An error of the software: {error!r}."
+            self._stop.wait(self._rest_s)
+
+    def _session(self) -> None:
+        """Look until it ends, or another configuration is to be taken up."""
+        config = self._load()
+        self._trouble.pop("setup", None)
+        reload = ReloadWatch(config.storage.runtime_directory)
+        detector = self._detector(config)
+        sight = Sight(config, detector or ScriptedDetector(()), emit=self._hear, local=local_time)
+        shown = _Shown(config, sight)
+        feed = CameraFeed(config.camera, self._hear, prepare=sight.prepare)
+        feed.start()
+        try:
+            while not (self._stop.is_set() or reload.asked or feed.ended):
+                prepared = feed.get(timeout_s=0.5)
+                if prepared is not None:
+                    self._look(sight, prepared, shown, model=detector is not None)
+                shown.tidy()
+        finally:
+            shown.clear()
+            feed.stop()
 
     def _look(self, sight: Sight, prepared: Prepared, shown: _Shown, *, model: bool) -> None:
         try:
@@ -79,7 +110,7 @@ class Looker:
         except ModelsError as error:
             self._trouble["model"] = str(error)
             return
-        shown.take(seen, tuple(self._trouble.values()), model=model)
+        shown.take(seen, self.trouble(), model=model)
 
     def _detector(self, config: NodeConfig) -> Detector | None:
         """The model; without it there are pictures all the same, and zones can be drawn."""
@@ -104,6 +135,7 @@ class _Shown:
         directory = config.storage.runtime_directory
         self._sight = sight
         self._writer = PreviewWriter(directory)
+        self.tidy, self.clear = self._writer.tidy, self._writer.clear
         self._log = LookLog(directory)
         self._rate = 0.0
         self._last_s = time.monotonic()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge.looks import LookLog
 from edge.preview import LONGEST_SIDE, STALE_S, WANTED_S, Preview, PreviewReader, PreviewWriter
 from edge.touch import touch
 from models.detection import Box, Detection
@@ -136,3 +137,68 @@ def test_a_mark_belongs_to_the_folders_owner(tmp_path):
     before = (tmp_path / "mark").stat().st_mtime_ns
     assert touch(tmp_path / "mark")
     assert (tmp_path / "mark").stat().st_mtime_ns >= before
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """A runtime directory in which somebody put links to what is not theirs."""
+    run, target = tmp_path / "run", tmp_path / "target"
+    run.mkdir()
+    target.mkdir()
+    for name in ("shadow", "1.jsonl"):
+        (target / name).write_text("mine")
+    for name in ("preview.jpg", "preview.jpg.new", "preview.json", "preview.json.new"):
+        (run / name).symlink_to(target / "shadow")
+    (run / "looks").symlink_to(target)
+    return run, target
+
+
+def test_pictures_and_looks_are_not_left_through_links(planted, clock):
+    """With --camera root writes into the node's folder: a link there must not lead it elsewhere."""
+    run, target = planted
+    PreviewWriter(run, clock_ns=lambda: clock[0]).publish(PICTURE, Preview(at_ns=clock[0]))
+    LookLog(run).add(clock[0], None, [])
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"shadow": "mine", "1.jsonl": "mine"}
+    assert PreviewReader(run, clock_ns=lambda: clock[0]).look().fresh
+
+
+def test_a_segment_is_no_link_either(tmp_path, clock):
+    """Not even inside the folder of looks."""
+    (tmp_path / "looks").mkdir()
+    (tmp_path / "target").write_text("mine")
+    (tmp_path / "looks" / f"{clock[0]:020d}.jsonl").symlink_to(tmp_path / "target")
+    LookLog(tmp_path).add(clock[0], None, [])
+    assert (tmp_path / "target").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files for others")
+def test_what_root_leaves_is_the_nodes(tmp_path, clock):
+    """The vision process, which is not root, goes on where the page's own look ended."""
+    os.chown(tmp_path, 65534, 65534)
+    PreviewWriter(tmp_path, clock_ns=lambda: clock[0]).publish(PICTURE, Preview(at_ns=clock[0]))
+    LookLog(tmp_path).add(clock[0], None, [])
+    PreviewReader(tmp_path).want()
+    assert {path.name: path.stat().st_uid for path in tmp_path.rglob("*")} == dict.fromkeys(
+        ("preview.jpg", "preview.json", "looks", f"{clock[0]:020d}.jsonl", "preview.wanted"), 65534
+    )
+
+
+def test_nothing_stays_once_nobody_watches(tmp_path, clock, reader):
+    """The last picture of the gate is not there for whoever comes until the machine is started anew."""
+    now_s = [time.time()]
+    writer = PreviewWriter(tmp_path, clock_ns=lambda: clock[0], wall_s=lambda: now_s[0])
+    reader.want()
+    writer.publish(PICTURE, Preview(at_ns=clock[0]))
+    writer.tidy()
+    assert reader.picture()
+    now_s[0] += WANTED_S + 1
+    writer.tidy()
+    assert [path.name for path in tmp_path.iterdir()] == ["preview.wanted"]
+
+
+def test_what_a_killed_run_left_goes_at_the_start(tmp_path, writer, clock):
+    """Half a picture included; somebody who watches on gets the next one."""
+    writer.publish(PICTURE, Preview(at_ns=clock[0]))
+    (tmp_path / "preview.jpg.new").write_bytes(b"half")
+    PreviewWriter(tmp_path).clear()
+    assert list(tmp_path.iterdir()) == []

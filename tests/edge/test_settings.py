@@ -155,7 +155,7 @@ def test_all_problems_are_reported_together():
         ({"button": [3]}, "button[0]", "This is a section"),
         ({"place": [{"name": "a", "level": 1}]}, "place", "[place] with single"),
         ({"place": "here"}, "place", "write [place]"),
-        ({"labels": "person"}, "labels", "a list in square brackets"),
+        ({"labels": "person"}, "labels", "square brackets are missing. This must be a list"),
         ({"labels": ["person", 4]}, "labels[1]", 'a text in "quotes"'),
         ({"pins": [4, 5, 99]}, "pins[2]", "between 2 and 27"),
         ({"directory": ""}, "directory", "a path"),

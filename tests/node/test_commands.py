@@ -353,10 +353,10 @@ def test_the_other_process_sees_that_it_is_meant_too(bench):
     folder = bench.config.storage.runtime_directory
     before = ReloadWatch(folder)
     calm = before.asked
-    ask_reload(folder)
+    assert ask_reload(folder)
     assert (calm, before.asked) == (False, True)
     assert not ReloadWatch(folder).asked
-    ask_reload(folder / "none")  # told in the log, and no error
+    assert not ask_reload(folder / "none")  # told in the log too, and no error
 
 
 # May it be obeyed

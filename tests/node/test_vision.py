@@ -17,6 +17,7 @@ from edge.evidence.recorder import Recorder
 from edge.evidenceclerk import Clerk
 from edge.incidents import Phase
 from edge.kinds import AlertKind
+from edge.preview import PreviewReader
 from edge.rules.finding import Finding
 from edge.rules.keep import KeptFindings
 from edge.sd_notify import Notifier, Watchdog
@@ -166,6 +167,16 @@ def test_an_empty_street_is_no_alert(eyes, video):
     seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
     assert wait(lambda: not seen.thread.is_alive())
     assert seen.alerts() == []
+
+
+@pytest.mark.video
+def test_the_picture_for_who_sets_up_goes_with_the_process(eyes, video, tmp_path):
+    """Somebody watches until the end: the last picture does not stay until the machine is started anew."""
+    PreviewReader(tmp_path).want()
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(lambda: not seen.thread.is_alive())
+    assert (tmp_path / "preview.wanted").exists()
+    assert list(tmp_path.glob("preview.j*")) == []
 
 
 @pytest.mark.video

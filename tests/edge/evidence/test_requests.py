@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -13,106 +10,15 @@ from uuid import UUID
 
 import pytest
 
-from edge.config import examine, load
+from edge.config import examine
 from edge.errors import EvidenceUnwritable
 from edge.evidence.record import Role
 from edge.evidence.requests import Request, Requests, Task
 from edge.evidenceclerk import Clerk
 from edge.evidencerequests import EvidenceDesk, sends_by_rule
-from edge.uploader import FAULT_AFTER_S, MOST_REFUSALS, Uploader
-from sync.clock import SystemClock
-from sync.command import Command, Outcome, Reason
-from sync.dial import Stopping
-from sync.errors import OutboxUnavailable
-from sync.message import Message, MessageClass
-from sync.station.intake import Intake
-from sync.station.settings import IntakeSettings, ShelfSettings
-from sync.station.shelf import Shelf
-from sync.station.tokens import Tokens
-from sync.station.uploads import Uploads
+from sync.command import Outcome, Reason
+from tests.edge.evidence.asking import configured, told
 from tests.edge.evidence.street import draft, files
-
-CONFIG = """
-[node]
-commune = "phuong-thu"
-name = "cho"
-place = "Chợ"
-latitude = 10.77
-longitude = 106.69
-
-[storage]
-directory = "{folder}"
-runtime_directory = "{folder}/run"
-
-[camera]
-source = "{camera}"
-
-[intake]
-url = "{url}"
-token_file = "{folder}/token"
-timeout_s = 2.0
-
-[upload]
-max_kbit = 800000
-
-[[broker]]
-host = "127.0.0.1"
-tls = false
-"""
-
-
-class Station:
-    """A real intake on loopback that takes pictures."""
-
-    def __init__(self, folder):
-        folder.mkdir()
-        self.folder = folder
-        self.limits = ShelfSettings(min_free_mb=0)
-        self.token = Tokens(folder / "tokens").issue("phuong-thu/cho")
-        self.shelf = Shelf(folder / "evidence", self.limits, SystemClock())
-        self.open(0)
-
-    def open(self, port):
-        self.intake = Intake(
-            IntakeSettings(enabled=True, port=port),
-            lambda _arrivals: [],
-            token_file=self.folder / "tokens",
-            by="/tuquan/phuong-thu/station",
-            clock=SystemClock(),
-            uploads=Uploads(self.shelf, self.limits),
-        )
-        self.intake.start()
-        self.url = f"http://127.0.0.1:{self.intake.port}/v1/messages"
-
-
-@pytest.fixture
-def station(tmp_path):
-    end = Station(tmp_path / "station")
-    yield end
-    end.intake.stop()
-
-
-def configured(folder, url="", camera="file:street.avi", token="none"):  # noqa: S107 - nobody's
-    (folder / "token").write_text(token)
-    (folder / "token").chmod(0o600)
-    text = CONFIG.format(folder=folder, url=url, camera=camera)
-    if not url:
-        text = text.replace(f'token_file = "{folder}/token"', "")
-    (folder / "node.toml").write_text(text, encoding="utf-8")
-    return load(folder / "node.toml")
-
-
-def told(name, **args):
-    """A command as it comes from the wire."""
-    now = datetime.now(UTC)
-    document = {
-        "id": str(uuid.uuid4()),
-        "at": now.isoformat(timespec="seconds"),
-        "expires": (now + timedelta(minutes=2)).isoformat(timespec="seconds"),
-        "by": "trực ban",
-        "args": args,
-    }
-    return Command.read(name, json.dumps(document).encode())
 
 
 @pytest.fixture
@@ -295,143 +201,3 @@ def test_rubbish_among_the_requests_is_taken_away(store, waiting):
         (store.directory / "requests" / f"{name}.json").write_text(text, encoding="latin-1")
     assert waiting() == [request]
     assert requests.count() == 1
-
-
-class Sent(list[Message]):
-    """What was put into the outbox; refuses while `full`."""
-
-    full = False
-
-    def put(self, message):
-        if self.full:
-            raise OutboxUnavailable("the disk is full")
-        self.append(message)
-
-
-@pytest.fixture
-def sent():
-    return Sent()
-
-
-def test_a_clip_that_was_asked_for_is_at_the_station_and_announced(tmp_path, store, station, sent, waiting):
-    """File, request and announcement in that order; the announcement ties the file to the node's sidecar."""
-    config = configured(tmp_path, station.url, token=station.token)
-    held, desk = store.keep(draft(5), files(5, 300_000)), EvidenceDesk(config)
-    desk(told("evidence-request", incident=str(UUID(int=5)), original=True))
-    by_rule = sends_by_rule(config)
-    assert by_rule is not None
-    by_rule(UUID(int=5))
-    uploader = Uploader(config, sent.put, look_s=0.01)
-    uploader.start()
-    deadline = time.monotonic() + 10
-    while waiting():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    uploader.stop()
-    home = station.folder / "evidence/phuong-thu/cho"
-    for role in Role:
-        assert (home / held.paths[role].name).read_bytes() == held.paths[role].read_bytes()
-    notices = {message.data["files"][0]["role"]: message for message in sent}
-    assert set(notices) == {"blurred", "original"}
-    for role, message in notices.items():
-        assert (message.topic, message.cls) == (
-            "tuquan/v1/phuong-thu/cho/evidence/clip",
-            MessageClass.EVIDENCE,
-        )
-        assert message.data["where"] == "station"
-        assert message.data["sidecar_sha256"] == held.sha256
-        assert message.data["files"][0]["sha256"] == held.record.file(Role(role)).sha256
-    assert uploader.faults() == ()
-
-
-def test_an_outbox_that_is_full_does_not_lose_the_announcement(tmp_path, store, station, sent, waiting):
-    """The file is there, the word of it is not: the request stays until both are."""
-    config = configured(tmp_path, station.url, token=station.token)
-    store.keep(draft(5), files(5))
-    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    sent.full = True
-    first = Uploader(config, sent.put)
-    first.turn()
-    assert len(waiting()) == 1
-    first.stop()
-    sent.full = False
-    second = Uploader(config, sent.put)  # a restart, as far as anything on the disk knows
-    second.turn()
-    assert len(sent) == 1
-    assert waiting() == []
-    second.stop()
-
-
-def test_a_station_that_is_away_is_a_fault_after_a_while_and_none_when_it_is_back(
-    tmp_path, store, station, sent, waiting
-):
-    """The request waits; the fault says why, and ends with the first file that goes."""
-    config, now = configured(tmp_path, station.url, token=station.token), [1000.0]
-    store.keep(draft(5), files(5))
-    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    port = station.intake.port
-    station.intake.stop()
-    uploader = Uploader(config, sent.put, now_s=lambda: now[0])
-    uploader.turn()
-    assert uploader.faults() == ()
-    now[0] += FAULT_AFTER_S
-    (fault,) = uploader.faults()
-    assert (fault.component, fault.code) == ("evidence", "unsent")
-    assert "refused" in fault.text
-    assert len(waiting()) == 1
-    station.open(port)
-    uploader.turn()
-    assert (waiting(), uploader.faults()) == ([], ())
-    uploader.stop()
-
-
-def test_a_file_that_the_station_will_not_have_is_told_and_given_up(tmp_path, store, station, sent, waiting):
-    """Changed on the card: refused each time, a fault that says so, and after some times no more traffic."""
-    config, now = configured(tmp_path, station.url, token=station.token), [1000.0]
-    held = store.keep(draft(5), files(5))
-    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    held.paths[Role.BLURRED].write_bytes(os.urandom(1000))
-    uploader = Uploader(config, sent.put, now_s=lambda: now[0])
-    for _ in range(MOST_REFUSALS):
-        assert len(waiting()) == 1
-        uploader.turn()
-        uploader.turn()  # not again at once
-        now[0] += 3600
-    assert (waiting(), sent) == ([], [])
-    (fault,) = uploader.faults()
-    assert fault.code == "refused"
-    assert "SHA-256" in fault.text
-    uploader.stop()
-
-
-def test_a_clip_that_has_gone_meanwhile_is_not_waited_for(tmp_path, store, station, sent, waiting):
-    """Deleted after it was asked for: the request goes, and nothing is announced."""
-    config = configured(tmp_path, station.url, token=station.token)
-    store.keep(draft(5), files(5))
-    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    store.delete_incident(UUID(int=5), by="an", reason="x")
-    uploader = Uploader(config, sent.put)
-    uploader.turn()
-    assert (waiting(), sent, uploader.faults()) == ([], [], ())
-    uploader.stop()
-
-
-def test_the_uploader_ends_in_the_middle_of_a_file(tmp_path, store, station, sent, waiting):
-    """Within a second, and the request is still there for the next start."""
-    config = configured(tmp_path, station.url, token=station.token)
-    store.keep(draft(5), files(5, 500_000))
-    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
-    held = threading.Event()
-    held.set()
-    uploader = Uploader(config, sent.put, hold=held.is_set)
-    uploader.start()
-    deadline = time.monotonic() + 5
-    while not list((station.folder / "evidence").glob("*/*/.*.part")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    began = time.monotonic()
-    uploader.stop()
-    assert time.monotonic() - began < 1.0
-    assert len(waiting()) == 1
-    with pytest.raises(Stopping):
-        uploader._upload.pause(1)

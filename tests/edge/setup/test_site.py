@@ -186,15 +186,21 @@ def test_a_conflict_is_said_and_nothing_is_written(served, file):
     assert "Lối vào" in file.read_text(encoding="utf-8")
 
 
-def test_a_restored_version_that_changes_more_than_the_picture_says_so(served, file):
-    """Buttons and brokers count only after a restart of the node."""
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ('name = "cổng"', 'name = "quầy"'),
+        ("file:street.avi", "file:yard.avi"),
+        ("[[broker]]", "[evidence]\nkeep_days = 3\n\n[[broker]]"),
+    ],
+)
+def test_a_restored_version_that_changes_more_than_the_picture_says_so(served, file, here, there):
+    """Buttons, camera and evidence concern the alarm process too: it has to be started anew."""
     caller = served.come_in()
     revision, draft = draft_of(caller, served)
     draft["rule"] = []
     caller.post(f"{served.url}api/save", json={"revision": revision, "draft": draft}, timeout=5)
-    file.write_text(
-        file.read_text(encoding="utf-8").replace('name = "cổng"', 'name = "quầy"'), encoding="utf-8"
-    )
+    file.write_text(file.read_text(encoding="utf-8").replace(here, there), encoding="utf-8")
     (version,) = caller.get(f"{served.url}api/versions", timeout=5).json()
     revision, _ = draft_of(caller, served)
     answer = caller.post(

@@ -1,8 +1,8 @@
 """A line of the node's own: a network namespace, a pair of virtual cables, and a filter that eats packets.
 
-Needs root, iproute2 and nftables. The filter lives in the namespace: this machine's own rules are not
-touched. Over a line that is not this machine's loopback a node speaks TLS only, so there is an authority for
-a day.
+Needs root, iproute2 and nftables; to be narrow, a kernel with sch_tbf. The filter lives in the namespace:
+this machine's own rules are not touched. Over a line that is not this machine's loopback a node speaks TLS
+only, so there is an authority for a day.
 """
 
 from __future__ import annotations
@@ -39,6 +39,22 @@ def missing():
     return "" if nft else "nftables do not work in a network namespace here"
 
 
+def missing_narrow():
+    """The same of one that can be narrow."""
+    if reason := missing():
+        return reason
+    probe = f"tq{os.getpid()}y"
+    _does("ip", "netns", "add", probe)
+    narrow = _does("ip", "netns", "exec", probe, "tc", "qdisc", "add", "dev", "lo", "root", *_bucket(128))
+    _does("ip", "netns", "del", probe)
+    return "" if narrow else "tc can set up no token bucket (sch_tbf) here"
+
+
+def _bucket(kbit):
+    """A token bucket with the long queue that slow modems have."""
+    return ("tbf", "rate", f"{kbit}kbit", "burst", "1600", "limit", "200000")
+
+
 def _does(*command):
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -66,7 +82,8 @@ class Line:
         self.here, self._there = f"{first}.{last + 1}", f"{first}.{last + 2}"
         self._folder = folder
         self._etc = Path("/etc/netns") / self._space
-        self.ca_file = folder / "ca.pem"
+        self.ca_file, self.cert_file = folder / "ca.pem", folder / "broker.pem"
+        self.key_file = folder / "broker.key"
 
     @property
     def wrapper(self):
@@ -76,17 +93,17 @@ class Line:
     @property
     def listener(self):
         """The lines of mosquitto.conf that have it listen at this end, with TLS."""
+        self._certify()
+        return (f"listener {PORT} {self.here}", f"certfile {self.cert_file}", f"keyfile {self.key_file}")
+
+    def _certify(self):
+        """Papers for whoever listens at this end."""
         ca = trustme.CA()
         ca.cert_pem.write_to_path(self.ca_file)
         cert = ca.issue_cert(self.here, NAME)
-        cert.private_key_pem.write_to_path(self._folder / "broker.key")
+        cert.private_key_pem.write_to_path(self.key_file)
         for place, blob in enumerate(cert.cert_chain_pems):
-            blob.write_to_path(self._folder / "broker.pem", append=place > 0)
-        return (
-            f"listener {PORT} {self.here}",
-            f"certfile {self._folder}/broker.pem",
-            f"keyfile {self._folder}/broker.key",
-        )
+            blob.write_to_path(self.cert_file, append=place > 0)
 
     def broker(self, host=None):
         """The broker at this end, as the configuration of the node at the other has it."""
@@ -139,6 +156,11 @@ class Line:
     def lose_large(self, above_bytes):
         """Swallow packets above a size, as a tunnel does whose errors are filtered on the way."""
         self._drop(f"meta length > {above_bytes}")
+
+    def narrow(self, kbit):
+        """Carry so many kbit/s each way, in order, behind a queue of 200 KB; for good."""
+        _run("tc", "qdisc", "add", "dev", self._near, "root", *_bucket(kbit))
+        self._inside("tc", "qdisc", "add", "dev", self._far, "root", *_bucket(kbit))
 
     def unplug(self):
         """Pull the cable: the far end has no carrier, and no way anywhere."""

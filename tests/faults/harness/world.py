@@ -84,9 +84,9 @@ class World:
         self._stack.callback(self.ear.close)
         return self.ear
 
-    def commune(self, brokers, *, start=True):
+    def commune(self, brokers, *, start=True, more=""):
         """A station that listens to these brokers; a press is proved by its receipt from now on."""
-        self.station = Station(folder(self._stack, None), self.run, brokers)
+        self.station = Station(folder(self._stack, None), self.run, brokers, more=more)
         self._stack.callback(self.station.close)
         self.proof = RECEIVED
         if start:

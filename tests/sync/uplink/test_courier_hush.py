@@ -15,6 +15,9 @@ from sync.sending import SendQueue
 from sync.settings import Confirm, UplinkSettings
 
 PRESS, ALERT, EVENT = MessageClass.LIFE_SAFETY, MessageClass.SECURITY, MessageClass.EVENT
+PICTURE = MessageClass.EVIDENCE
+PICTURE_BYTES = 41_000
+KINDS = {PRESS: "alert/panic", ALERT: "alert/tamper", PICTURE: "evidence/thumbnail", EVENT: "event/count"}
 
 
 @dataclass
@@ -55,15 +58,17 @@ class Desk:
         )
 
     def put(self, cls, number=0):
-        kind = {PRESS: "alert/panic", ALERT: "alert/tamper", EVENT: "event/count"}[cls]
-        stored = self.outbox.put(self._make(cls, number, topic=f"tuquan/v1/c/n/{kind}"))
+        kind = KINDS[cls]
+        size = PICTURE_BYTES if cls is PICTURE else 0
+        stored = self.outbox.put(self._make(cls, number, size, topic=f"tuquan/v1/c/n/{kind}"))
         if cls is not EVENT:
             self.queue.hand(stored.row)
         return stored
 
-    def turn(self):
-        """What goes out in one turn, after all that is in flight was answered."""
-        self.line.answer()
+    def turn(self, *, answered=True):
+        """What goes out in one turn, after all that is in flight was answered, or while nothing is."""
+        if answered:
+            self.line.answer()
         self.courier.settle()
         before = len(self.line.sent)
         self.courier.pump()
@@ -137,3 +142,31 @@ def test_an_earlier_press_does_not_answer_for_a_later_one(desk):
     assert waiting.turn() == []
     waiting.courier.answered_for(second.key)
     assert set(waiting.turn()) == {"event/batch"}
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_pictures_travel_one_at_a_time_and_alone(desk, batch):
+    """None joins events that are in flight, and neither events nor a second one follow before its answer."""
+    waiting = desk(batch=batch)
+    assert set(waiting.turn()) == {"event/batch" if batch else "event/count"}
+    for number in range(3):
+        waiting.put(PICTURE, number)
+    assert waiting.turn(answered=False) == []
+    for _ in range(3):
+        assert waiting.turn() == ["evidence/thumbnail"]
+        assert waiting.turn(answered=False) == []
+    assert set(waiting.turn()) == {"event/batch" if batch else "event/count"}
+
+
+def test_alerts_pass_a_backlog_of_pictures_behind_one_of_them_at_most(desk):
+    """A press does not wait for the picture's answer; the next picture waits for the press's."""
+    waiting = desk()
+    for number in range(3):
+        waiting.put(PICTURE, number)
+    assert waiting.turn() == ["evidence/thumbnail"]
+    waiting.put(PRESS)
+    waiting.put(ALERT)
+    assert waiting.turn(answered=False) == ["alert/panic", "alert/tamper"]
+    waiting.clock.advance(HUSH_S)
+    assert waiting.turn(answered=False) == []
+    assert waiting.turn() == ["evidence/thumbnail"]
