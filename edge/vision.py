@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.config import NodeConfig, load
-from edge.errors import EvidenceStuck
 from edge.events import Fault
 from edge.evidence.cover import LEAST_SCORE
 from edge.evidence.notices import FAULTS
@@ -36,6 +35,7 @@ from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
 from sensors.camera import open_camera
+from sensors.errors import CameraTimeout
 from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
@@ -52,6 +52,8 @@ REPORT_EVERY_NS = 3_000_000_000
 NICE = 10
 """How far pictures stand back behind a press where both want the processor."""
 MODEL_RETRY_S = 60.0
+FEED_END_S = 3.0
+"""How long the camera may take to let go at the end; see `edge.witness.END_S`."""
 _SMOOTHING = 0.9
 
 
@@ -89,6 +91,14 @@ def _stand_back() -> None:
     """Let a press have the processor first; the unit has seen to that already, and forbids the call."""
     if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
+def _stop(feed: CameraFeed[Prepared]) -> None:
+    """Let the camera go; one that hangs is let go by the end of the process, and must not cost the clips."""
+    try:
+        feed.stop(FEED_END_S)
+    except CameraTimeout as error:
+        _log.error("%s", error)
 
 
 class Vision:
@@ -157,7 +167,7 @@ class Vision:
             if detector is not None:
                 self._watch(detector, book, stop)
         finally:
-            self._close_witness()
+            self._witness.close()
 
     def _watch(self, detector: Detector, book: RuleBook, stop: threading.Event) -> None:
         witness = self._witness
@@ -184,7 +194,7 @@ class Vision:
                     self._look(sight, prepared)
                 self._housekeeping(healthy=self._is_alive(feed))
         finally:
-            feed.stop()
+            _stop(feed)
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""
@@ -217,12 +227,6 @@ class Vision:
 
     def _complaints(self) -> tuple[str, ...]:
         return tuple(change.detail or change.code for change in self._incidents.open())
-
-    def _close_witness(self) -> None:
-        try:
-            self._witness.close()
-        except EvidenceStuck as error:
-            _log.error("%s", error)
 
     def _count_look(self) -> None:
         now = self._clock_ns()

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from edge.audit import Told
 from edge.config import NodeConfig, client_id
+from edge.errors import EvidenceStuck
 from edge.evidence.notices import changes
 from edge.evidence.recorder import Eyes, Recorder
 from edge.evidence.store import Store
@@ -41,6 +42,11 @@ from sync.message import Message
 from sync.wire import encode
 
 KEPT_FILE: Final = "vision-findings.json"
+END_S: Final = 13.0
+"""How long ending may take: with the camera's share (`edge.vision.FEED_END_S`) and the look that goes on it
+has to fit the unit's TimeoutStopSec."""
+_CLERK_S: Final = 2.0
+_LEAST_S: Final = 2.0
 _TICK_NS: Final = 1_000_000_000
 
 Tell = Callable[[Message, Mapping[str, object] | None], None]
@@ -111,6 +117,7 @@ class Witness:
 
     def retire(self) -> None:
         """End what a former run left open, where no camera is left that could see how it goes on."""
+        self._preview.clear()
         now_ns = self._clock_ns()
         if found := self._kept.load(now_ns):
             left = [finding for finding in found if not self._say_over(finding, now_ns)]
@@ -160,18 +167,38 @@ class Witness:
         faults = (*self._recorder.faults(), *self._clerk.faults())
         return changes(faults, incidents, at_ns=now_ns)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = END_S) -> None:
         """Tell what was counted, and write the clips that are open.
 
-        Raises:
-            EvidenceStuck: a thread does not end.
+        A thread that does not end is logged, and keeps nobody else from ending: the process goes anyway.
+
+        Args:
+            timeout_s: How long all of it may take, in seconds; who ends at once leaves the rest of it to the
+                clips.
         """
+        ends_ns = self._clock_ns() + int(timeout_s * 1e9)
         self._preview.clear()
-        if self._book is not None:
-            self._count(self._clock_ns(), at_once=True)
-            self._kept.keep(self._book.open(), self._clock_ns())
-        self._clerk.stop()
-        self._recorder.close()
+        try:
+            if self._book is not None:
+                self._count(self._clock_ns(), at_once=True)
+                self._kept.keep(self._book.open(), self._clock_ns())
+        finally:
+            self._close_evidence(ends_ns)
+
+    def _close_evidence(self, ends_ns: int) -> None:
+        try:
+            self._clerk.stop(_CLERK_S)
+        except EvidenceStuck:
+            _log.error("a deletion did not end within %g s; it is tried again at the next start", _CLERK_S)
+        left_s = max(_LEAST_S, (ends_ns - self._clock_ns()) / 1e9)
+        try:
+            self._recorder.close(left_s / 2)  # the film, then what is made of it
+        except EvidenceStuck:
+            _log.error(
+                "clips were not finished within %.1f s of the end, and are lost: they take too long, "
+                "or encoder or disk hang",
+                left_s,
+            )
 
     def local(self, at_ns: int) -> datetime | None:
         """The time at the place in a moment of the monotonic clock; None while nobody vouches for it."""

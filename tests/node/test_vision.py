@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from edge.config import load
+from edge.errors import EvidenceStuck
+from edge.evidence.recorder import Recorder
+from edge.evidenceclerk import Clerk
 from edge.incidents import Phase
 from edge.kinds import AlertKind
 from edge.preview import PreviewReader
@@ -18,13 +23,14 @@ from edge.rules.keep import KeptFindings
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.teller import Teller
-from edge.vision import Vision
-from edge.witness import KEPT_FILE
+from edge.vision import FEED_END_S, Vision
+from edge.witness import END_S, KEPT_FILE
 from models.detection import Box, Detection
 from models.detector import open_detector
 from models.errors import ModelMissing
 from models.scripted import ScriptedDetector
 from models.settings import DetectorSettings
+from sensors.feed import CameraFeed
 from sync.clock import SystemClock
 from sync.outbox import Outbox
 from sync.wake import WakeListener
@@ -56,6 +62,7 @@ host = "127.0.0.1"
 tls = false
 """
 
+UNITS = Path(__file__).parents[2] / "systemd"
 OTHER = Detection(label="person", score=0.8, box=Box(y0=0.1, x0=0.6, y1=0.6, x1=0.7))
 PERSON = Detection(label="person", score=0.9, box=Box(y0=0.1, x0=0.2, y1=0.6, x1=0.3))
 
@@ -107,10 +114,13 @@ class Eyes:
         self.said += [entry["vision"] for entry in self.wake.drain() if "vision" in entry]
         return [decode(VisionReport, entry) for entry in self.said]
 
-    def close(self):
+    def stop(self):
         self._stop.set()
         self.thread.join(15)
         assert not self.thread.is_alive()
+
+    def close(self):
+        self.stop()
         self.wake.close()
         self.outbox.close()
 
@@ -251,3 +261,63 @@ def test_what_was_open_ends_when_nothing_is_ever_seen_again(eyes, tmp_path, dete
     ahead[0] = 181.0
     assert wait(lambda: ends(seen))
     assert ends(seen) == [(str(LEFT.incident), "unseen")]
+
+
+class Closing:
+    """Stands before the recorder's close and notes how long it is given."""
+
+    def __init__(self, monkeypatch):
+        self.given: list[float] = []
+        close = Recorder.close
+
+        def noted(recorder, timeout_s=8.0):
+            self.given.append(timeout_s)
+            close(recorder, timeout_s)
+
+        monkeypatch.setattr(Recorder, "close", noted)
+
+
+def test_a_deletion_that_hangs_does_not_cost_the_clips(eyes, tmp_path, monkeypatch, caplog):
+    """The recorder is closed although the clerk's thread does not end, with the time that is left."""
+    closing, hangs = Closing(monkeypatch), threading.Event()
+    monkeypatch.setattr(Clerk, "turn", lambda _clerk: hangs.wait(30))
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(seen.alerts)
+    seen.stop()
+    hangs.set()
+    (given,) = closing.given
+    assert 2 < given < (END_S - 2) / 2 + 0.1
+    assert "it is tried again at the next start" in caplog.text
+
+
+def test_a_camera_that_hangs_does_not_cost_the_clips(eyes, tmp_path, monkeypatch, caplog):
+    """The recorder is closed although the camera's library does not come back."""
+    closing, hangs = Closing(monkeypatch), threading.Event()
+    monkeypatch.setattr(CameraFeed, "_session", lambda _feed: hangs.wait(30))
+    monkeypatch.setattr("edge.vision.FEED_END_S", 0.1)
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(seen.reports)
+    seen.stop()
+    hangs.set()
+    assert len(closing.given) == 1
+    assert "its camera's library hangs" in caplog.text
+
+
+def test_a_clip_that_is_not_finished_in_time_is_said_to_be_lost(eyes, tmp_path, monkeypatch, caplog):
+    """The log names what may be the reason, and does not blame the disk for a long clip."""
+
+    def slow(_recorder, timeout_s):
+        raise EvidenceStuck(f"not within {timeout_s}")
+
+    monkeypatch.setattr(Recorder, "close", slow)
+    seen = eyes(f"file:{tmp_path}/none.mp4", detector=ScriptedDetector([[]], repeat=True))
+    assert wait(seen.alerts)
+    seen.stop()
+    assert "are lost: they take too long, or encoder or disk hang" in caplog.text
+
+
+def test_the_end_fits_what_systemd_grants():
+    """Camera, deletions, clips and the look that goes on are over before the process is killed."""
+    unit = (UNITS / "tuquan-vision.service").read_text(encoding="utf-8")
+    (granted,) = re.findall(r"^TimeoutStopSec=(\d+)s$", unit, re.MULTILINE)
+    assert int(granted) > FEED_END_S + END_S + 2
