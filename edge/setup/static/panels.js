@@ -47,7 +47,10 @@ function shapeCard(page, section, entry, index) {
       field(t("name"), name, `${path}.name`),
       h("button", { type: "button", class: "icon", "aria-label": `${t("remove")}: ${entry.name}`, title: t("remove"), onclick: () => page.remove(section, index) }, "🗑")),
     problems(`${path}.points`));
-  if (!chosen) return card;
+  if (!chosen) {
+    if (section === "zone") card.append(h("div", { class: "buttons" }, h("button", { type: "button", class: "quiet", "aria-label": `${t("hours")}: ${entry.name}`, onclick: choose }, `${t("hours")} ▾`)));
+    return card;
+  }
   const buttons = h("div", { class: "buttons" });
   if (section === "line") buttons.append(h("button", { type: "button", class: "quiet", onclick: () => { entry.points.reverse(); page.changed(); page.paint(); } }, `⇅ ${t("flip")}`));
   if (section !== "mask" || entry.points.length > 3) {

@@ -138,6 +138,27 @@ def test_masks_and_lines_are_drawn_in_the_same_way(page, file):
     assert saved["rule"][1] == {"kind": "crossing", "line": saved["line"][0]["name"]}
 
 
+def test_a_zones_hours_are_found_by_their_name(page):
+    """Somebody who is new does not know that a touch on the colour opens the rest."""
+    page.come_in("en")
+    page.wait(lambda: page(".card .buttons button").text.startswith("Opening hours"))
+    page(".card .buttons button").click()
+    page.wait(lambda: page(".hours-row.week").is_displayed())
+
+
+def test_a_rules_kind_is_not_cut_off_on_a_phone(phone):
+    """Each of the words fits its field, beside the arrow."""
+    phone.come_in()
+    phone.tab("rule")
+    width, longest = phone.driver.execute_script(
+        "const list = document.querySelector('.card.rule select');"
+        "const pen = document.createElement('canvas').getContext('2d');"
+        "pen.font = getComputedStyle(list).font;"
+        "return [list.clientWidth, Math.max(...[...list.options].map((o) => pen.measureText(o.text).width))]"
+    )
+    assert longest + 40 < width
+
+
 def test_hours_are_set_by_rows(page, file):
     """Days by a touch, times in digits, Tết by its dates; what it means is read out."""
     page.come_in()
