@@ -26,6 +26,9 @@ from sync.errors import WireError
 _log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 100
+"""Of each task: however many files are to be sent, a deletion is taken."""
+MOST_BY_RULE: Final = 50
+"""With so many files to be sent, rules add none: the rest is for people who ask."""
 _LONGEST_REASON: Final = 200
 
 
@@ -41,6 +44,7 @@ class EvidenceDesk:
         self._keeps = bool(config.camera.source) and evidence.enabled and evidence.clips
         self._sends = bool(config.intake.url)
         self._days = evidence.keep_days
+        self._latest_s = evidence.max_s
         self._folder = config.evidence_directory
         self._requests = Requests(config.evidence_directory)
 
@@ -49,14 +53,17 @@ class EvidenceDesk:
         if not self._keeps:
             return nothing_kept(command)
         try:
-            if self._requests.count() >= MOST_WAITING:
-                text = f"{MOST_WAITING} requests wait already. Try again when some of them are done."
+            deletes = command.name is CommandName.EVIDENCE_DELETE
+            if self._is_flooded(Task.DELETE if deletes else Task.SEND):
+                text = f"{MOST_WAITING} such requests wait already. Try again when some of them are done."
                 return refused(Reason.FLOOD, text)
-            if command.name is CommandName.EVIDENCE_DELETE:
-                return self._delete(command)
-            return self._send(command)
+            return self._delete(command) if deletes else self._send(command)
         except (OSError, EvidenceError) as error:
             return refused(Reason.FAILED, f"The request cannot be kept: {error}.")
+
+    def _is_flooded(self, task: Task) -> bool:
+        """Whether enough of a task waits; the files are read only where there are many."""
+        return self._requests.count() >= MOST_WAITING and len(self._requests.waiting(task)) >= MOST_WAITING
 
     def _send(self, command: Command) -> Verdict:
         incident = command.args.incident
@@ -70,7 +77,10 @@ class EvidenceDesk:
         role = Role.ORIGINAL if command.args.original else Role.BLURRED
         held = clip_of(self._folder, incident)
         if held is None:
-            text = "There is no clip of this incident. One is written some seconds after the incident's end."
+            text = (
+                "There is no clip of this incident. One is written some seconds after the last word about "
+                f"it, or {self._latest_s:g} s after its first if that is sooner."
+            )
             return refused(Reason.NOT_FOUND, text)
         return self._accept(command, held, role)
 
@@ -111,7 +121,8 @@ class EvidenceDesk:
 def sends_by_rule(config: NodeConfig) -> Callable[[UUID], None] | None:
     """What is told of a clip that a rule wants sent at once; None where there is no way to send one.
 
-    It takes the incident, writes the request down and raises nothing; for the recorder's thread.
+    It takes the incident, writes the request down and raises nothing; for the recorder's thread. Where
+    `MOST_BY_RULE` files wait to be sent it does nothing: the clip is kept here, and may be asked for.
     """
     if not config.intake.url:
         return None
@@ -119,6 +130,9 @@ def sends_by_rule(config: NodeConfig) -> Callable[[UUID], None] | None:
 
     def ask(incident: UUID) -> None:
         try:
+            if len(requests.waiting(Task.SEND)) >= MOST_BY_RULE:
+                _log.warning("the clip of %s is not sent by itself: %d wait", incident, MOST_BY_RULE)
+                return
             requests.add(Request(id=new_id(), task=Task.SEND, by="rule", incident=incident))
         except OSError as error:
             _log.error("the clip of %s cannot be queued for sending: %s", incident, error)

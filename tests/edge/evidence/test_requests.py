@@ -15,7 +15,7 @@ from edge.errors import EvidenceUnwritable
 from edge.evidence.record import Role
 from edge.evidence.requests import Request, Requests, Task
 from edge.evidenceclerk import Clerk
-from edge.evidencerequests import EvidenceDesk, sends_by_rule
+from edge.evidencerequests import MOST_BY_RULE, MOST_WAITING, EvidenceDesk, sends_by_rule
 from sync.command import Outcome, Reason
 from tests.edge.evidence.asking import configured, told
 from tests.edge.evidence.street import draft, files
@@ -65,7 +65,7 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(store, ask, waiting):
     (store.directory / f"{UUID(int=3)}.json").write_text("{", encoding="utf-8")
     cases: list[tuple[dict[str, Any], Reason, str]] = [
         ({}, Reason.NOT_UNDERSTOOD, "incident"),
-        ({"incident": str(UUID(int=9))}, Reason.NOT_FOUND, "no clip"),
+        ({"incident": str(UUID(int=9))}, Reason.NOT_FOUND, "or 30 s after its first"),
         ({"incident": str(UUID(int=1)), "original": True}, Reason.NOTHING_KEPT, "recipients"),
         ({"incident": str(UUID(int=2))}, Reason.GONE, "deleted"),
         ({"incident": str(UUID(int=3))}, Reason.FAILED, "sidecar"),
@@ -126,6 +126,40 @@ def test_a_flood_of_requests_is_bounded_and_a_full_disk_is_told(store, ask, monk
     monkeypatch.setattr(Requests, "add", full)
     verdict = ask(incident=str(UUID(int=1)))
     assert (verdict.reason, "No space" in verdict.text) == (Reason.FAILED, True)
+
+
+WINDOW = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "reason": "đơn số 5"}
+
+
+def test_files_that_wait_keep_no_deletion_from_being_taken(store, ask, waiting):
+    """A hundred clips to be sent over a line that is down: what has to go is deleted all the same."""
+    requests = Requests(store.directory)
+    for number in range(MOST_WAITING):
+        requests.add(Request(id=UUID(int=number), task=Task.SEND, by="an", incident=UUID(int=number)))
+    store.keep(draft(1), files(1))
+    assert ask(incident=str(UUID(int=1)), original=True).reason is Reason.FLOOD
+    assert ask("evidence-delete", **WINDOW).result is Outcome.DONE
+    assert len(waiting(Task.DELETE)) == 1
+
+
+def test_deletions_that_wait_keep_no_file_from_being_asked_for_and_are_bounded(store, ask, monkeypatch):
+    """Each task has its own bound."""
+    monkeypatch.setattr("edge.evidencerequests.MOST_WAITING", 2)
+    store.keep(draft(1), files(1))
+    verdicts = [ask("evidence-delete", **WINDOW) for _ in range(3)]
+    assert [verdict.result for verdict in verdicts] == [Outcome.DONE, Outcome.DONE, Outcome.REFUSED]
+    assert ask(incident=str(UUID(int=1))).result is Outcome.DONE
+
+
+def test_rules_leave_room_for_people_who_ask(tmp_path, store, ask, waiting):
+    """However many clips a rule wants sent while the line is down, somebody who asks for one gets it."""
+    by_rule = sends_by_rule(configured(tmp_path, "http://127.0.0.1:9/v1/messages"))
+    assert by_rule is not None
+    for number in range(MOST_WAITING + 1):
+        by_rule(UUID(int=1000 + number))
+    assert len(waiting()) == MOST_BY_RULE
+    store.keep(draft(1), files(1))
+    assert ask(incident=str(UUID(int=1))).result is Outcome.DONE
 
 
 @pytest.mark.parametrize(
