@@ -20,6 +20,7 @@ from edge.rules.book import RuleBook
 from edge.rules.finding import Findings
 from models.detection import Box, Detection
 from models.detector import Detector
+from models.errors import ModelsError
 from models.picture import Tensor
 from models.tint import tinted
 from models.track import Track
@@ -163,8 +164,14 @@ class Sight:
         if prepared.tensor is None:
             return ()
         frame = prepared.frame
-        found = self._detector.infer(prepared.tensor)
+        # Paid before the model runs: meanwhile the camera's thread is at the next frame, which is not to be
+        # looked at for the same reason, and what moves in that one must not be forgotten afterwards.
         self._owed = None
+        try:
+            found = self._detector.infer(prepared.tensor)
+        except ModelsError:
+            self._owed = ()
+            raise
         height, width = frame.image.shape[:2]
         detections = tinted(restore(found, prepared.window, width, height), frame.image)
         sure = tuple(hit for hit in detections if hit.score >= self._least)
