@@ -31,8 +31,8 @@ from sync.clock import SystemClock
 from sync.outbox import Outbox
 from tests.sensors.view.scenes import FPS, SCALE, infrared, street
 
-ROUNDS: Final = 7
-SETTLE_FRAMES: Final = 80 * FPS
+ROUNDS: Final = 5
+SETTLE_FRAMES: Final = 120 * FPS
 """The gate learns, and then a minute has to pass without anything."""
 ROUND_FRAMES: Final = 60 * FPS
 """A minute: ten looks at the whole picture."""

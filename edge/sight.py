@@ -21,6 +21,7 @@ from edge.rules.book import RuleBook
 from edge.rules.finding import Findings
 from models.detection import Box, Detection
 from models.detector import Detector
+from models.errors import ModelsError
 from models.picture import Tensor
 from models.tint import tinted
 from models.track import Track
@@ -108,6 +109,11 @@ class _Debts:
         """Take in that the model looked at everything that was owed when a frame was prepared."""
         with self._lock:
             self._owed = [entry for entry in self._owed if entry[0] > number]
+
+    def reopen(self, number: int) -> None:
+        """Take in that the look at a frame failed: everything is owed again."""
+        with self._lock:
+            self._owed.insert(0, (number, ()))
 
     def _where(self) -> tuple[Region, ...] | None:
         regions = tuple(region for _, each in self._owed for region in each)
@@ -199,8 +205,14 @@ class Sight:
         if prepared.tensor is None:
             return ()
         frame = prepared.frame
-        found = self._detector.infer(prepared.tensor)
+        # Settled before the model runs: the frame that is prepared meanwhile is not to be looked at for the
+        # same reason, which would be twice the work.
         self._debts.settle(prepared.number)
+        try:
+            found = self._detector.infer(prepared.tensor)
+        except ModelsError:
+            self._debts.reopen(prepared.number)
+            raise
         height, width = frame.image.shape[:2]
         detections = tinted(restore(found, prepared.window, width, height), frame.image)
         sure = tuple(hit for hit in detections if hit.score >= self._least)

