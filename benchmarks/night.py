@@ -49,7 +49,7 @@ def measure(place: Place) -> list[Figure]:
     config = load(place.node(camera=True).config)
     clock = SystemClock()
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
-    camera, detector = NightCamera(night_frames()), _Counted(open_detector(config.detector))
+    camera, detector = NightCamera(night_frames()), _Counted(open_detector(config.detector), open_detector(config.detector))
     stop = threading.Event()
     vision = Vision(
         config,
@@ -106,16 +106,17 @@ def _cpu_s(work: Callable[[], None]) -> float:
 class _Counted:
     """The real detector; counts the looks of the loop."""
 
-    def __init__(self, detector: TfliteDetector) -> None:
-        self.plain = detector
+    def __init__(self, detector: TfliteDetector, plain: TfliteDetector) -> None:
+        self.plain = plain
+        self._detector = detector
         self.looks = 0
 
     def prepare(self, image: Picture) -> Tensor:
-        return self.plain.prepare(image)
+        return self._detector.prepare(image)
 
     def infer(self, tensor: Tensor) -> tuple[Detection, ...]:
         self.looks += 1
-        return self.plain.infer(tensor)
+        return self._detector.infer(tensor)
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         return self.infer(self.prepare(image))
