@@ -49,7 +49,8 @@ def measure(place: Place) -> list[Figure]:
     config = load(place.node(camera=True).config)
     clock = SystemClock()
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
-    camera, detector = NightCamera(night_frames()), _Counted(open_detector(config.detector), open_detector(config.detector))
+    camera = NightCamera(night_frames())
+    detector = _Counted(open_detector(config.detector), open_detector(config.detector))
     stop = threading.Event()
     vision = Vision(
         config,

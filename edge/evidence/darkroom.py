@@ -201,7 +201,9 @@ class Darkroom:
             return
         thread.join(timeout_s)
         if thread.is_alive():
-            raise EvidenceStuck("The thread that writes clips does not end in time: the last clip is not written.")
+            raise EvidenceStuck(
+                "The thread that writes clips does not end in time: the last clip is not written."
+            )
 
     # -- the thread ----------------------------------------------------------------------------------------
 
