@@ -133,7 +133,7 @@ class Witness:
         self._filmed_ns = frame.captured_ns
         if seen.looked:
             self._looks.add(frame.captured_ns, self.local(frame.captured_ns), seen.detections, seen.region)
-            self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks)
+            self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks, seen.region)
         for finding in seen.found.findings:
             self._on_finding(finding, frame)
         if self._resumed:

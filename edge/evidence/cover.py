@@ -4,8 +4,9 @@ People in the alert have their heads covered, everybody else the whole body. Pic
 times a second, or only every few seconds while nothing moves, but filmed all the time; so each person is
 followed from look to look here, with all looks at hand, and between two looks the whole stretch from one
 place to the other is covered. Whoever was seen for the first or the last time is covered for a while before
-and after. What is doubtful is covered: someone who could be another person than the one in the alert is
-another one.
+and after, and in any case back to the look before that saw the place, and until one sees it again: nobody
+knows how long they stood there. What is doubtful is covered: someone who could be another person than the one
+in the alert is another one.
 
 Covered means replaced by a few large cells of one rounded colour each, four to the width of a body, so that
 a head is one or two of them: there is nothing left to sharpen. Somebody whom the detector never saw is not
@@ -31,9 +32,11 @@ LEAST_SCORE: Final = 0.2
 """What the default model takes for a person below this is mostly a shadow or a lamp post: on a street with
 walkers it would cover two thirds of the picture, instead of a sixth, and hide no head more."""
 HOLD_NS: Final = 2_000_000_000
-"""How long before the first and after the last look somebody is covered."""
+"""How long before the first and after the last look somebody is covered at least."""
 LINK_NS: Final = 4_000_000_000
-"""Longest time between two looks at the same person: more than two forced looks are apart."""
+"""So long somebody may be hidden and be the same person; longer where fewer than `LOOKS` saw the place."""
+LOOKS: Final = 2
+_NEVER_NS: Final = 10**19
 CELLS: Final = 4
 """Cells to the width of what is covered."""
 LEAST_CELL_PX: Final = 8
@@ -64,10 +67,24 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Everybody who was found in one frame; `at_ns` is when it was taken."""
+    """Everybody who was found in one frame.
+
+    Attributes:
+        at_ns: When it was taken.
+        people: They.
+        region: The part of the frame that was looked at; None for all of it.
+    """
 
     at_ns: int
     people: tuple[Seen, ...]
+    region: Box | None = None
+
+    def saw(self, box: Box) -> bool:
+        """Whether somebody in this place would have been found."""
+        region = self.region
+        return region is None or (
+            region.y0 <= box.y0 and region.x0 <= box.x0 and box.y1 <= region.y1 and box.x1 <= region.x1
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +96,15 @@ class Span:
     box: Box
 
 
-def look_at(at_ns: int, detections: Iterable[Detection], tracks: Iterable[Track]) -> Look:
+def look_at(
+    at_ns: int, detections: Iterable[Detection], tracks: Iterable[Track], region: Box | None = None
+) -> Look:
     """Who was in a frame; every detection of a person counts that is not fainter than `LEAST_SCORE`."""
     fresh = [track for track in tracks if track.label == PERSON and track.seen_ns == at_ns]
     people = [Seen(hit.box, _track_of(hit.box, fresh)) for hit in detections if _counts(hit)]
     found = {seen.track for seen in people}
     people += [Seen(track.box, track.id) for track in fresh if track.id not in found]
-    return Look(at_ns, tuple(people))
+    return Look(at_ns, tuple(people), region)
 
 
 def _counts(hit: Detection) -> bool:
@@ -108,21 +127,21 @@ def spans(looks: Sequence[Look], subjects: AbstractSet[int], *, width: int, heig
     """
     found: list[Span] = []
     ends: list[_End] = []
-    for look in looks:
-        ends, lost = _still(ends, look.at_ns)
-        found += [Span(end.at_ns + 1, end.at_ns + HOLD_NS, end.about(width, height)) for end in lost]
+    for number, look in enumerate(looks):
+        ends, lost = _still(ends, looks[: number + 1])
+        found += [_afterwards(end, looks, width, height) for end in lost]
         here = [_End(look.at_ns, seen, seen.track in subjects) for seen in look.people]
         pairs = _pairs(ends, here)
         for end in here:
             found.append(Span(end.at_ns, end.at_ns, end.box(width, height)))
             before = pairs.get(id(end))
             if before is None:
-                found.append(Span(end.at_ns - HOLD_NS, end.at_ns - 1, end.about(width, height)))
+                found.append(_beforehand(end, looks[:number], width, height))
             else:
                 found.append(_stretch(before, end, width, height))
         followed = {id(end) for end in pairs.values()}
         ends = [end for end in ends if id(end) not in followed] + here
-    return found + [Span(end.at_ns + 1, end.at_ns + HOLD_NS, end.about(width, height)) for end in ends]
+    return found + [_afterwards(end, looks, width, height) for end in ends]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +161,40 @@ class _End:
         return padded(self.box(width, height), _WIDER)
 
 
-def _still(ends: Sequence[_End], now_ns: int) -> tuple[list[_End], list[_End]]:
-    """Who may be seen again, and who was not for too long."""
-    return (
-        [end for end in ends if now_ns - end.at_ns <= LINK_NS],
-        [end for end in ends if now_ns - end.at_ns > LINK_NS],
-    )
+def _still(ends: Sequence[_End], looks: Sequence[Look]) -> tuple[list[_End], list[_End]]:
+    """Who may be seen again in the last of these looks, and who was not for too long."""
+    now_ns = looks[-1].at_ns
+    lost = [
+        end
+        for end in ends
+        if now_ns - end.at_ns > LINK_NS and len(_since(end, looks[:-1], at_most=LOOKS)) >= LOOKS
+    ]
+    return [end for end in ends if end not in lost], lost
+
+
+def _since(end: _End, looks: Sequence[Look], *, at_most: int) -> list[int]:
+    """When somebody's place was looked at, and they were not found; the last of these times."""
+    times: list[int] = []
+    for look in reversed(looks):
+        if look.at_ns <= end.at_ns or len(times) == at_most:
+            break
+        if look.saw(end.seen.box):
+            times.append(look.at_ns)
+    return times
+
+
+def _afterwards(end: _End, looks: Sequence[Look], width: int, height: int) -> Span:
+    """Somebody who was not seen again may have stood there until a look found the place empty."""
+    empty = (look.at_ns for look in looks if look.at_ns > end.at_ns and look.saw(end.seen.box))
+    until_ns = max(end.at_ns + HOLD_NS, next(empty, _NEVER_NS))
+    return Span(end.at_ns + 1, until_ns, end.about(width, height))
+
+
+def _beforehand(end: _End, looks: Sequence[Look], width: int, height: int) -> Span:
+    """Somebody who is new may have stood there since the last look that found the place empty."""
+    empty = (look.at_ns for look in reversed(looks) if look.saw(end.seen.box))
+    since_ns = min(end.at_ns - HOLD_NS, next(empty, -_NEVER_NS))
+    return Span(since_ns, end.at_ns - 1, end.about(width, height))
 
 
 def _stretch(before: _End, after: _End, width: int, height: int) -> Span:

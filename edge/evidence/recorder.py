@@ -27,7 +27,7 @@ from edge.evidence.store import Store
 from edge.incidents import Phase
 from edge.messages import Site
 from edge.rules.finding import Finding
-from models.detection import Detection
+from models.detection import Box, Detection
 from models.track import Track
 from sensors.camera import Frame
 from sensors.errors import FilmError
@@ -102,7 +102,13 @@ class Recorder:
         if self._ring is not None:
             self._ring.add(frame)
 
-    def on_look(self, at_ns: int, detections: Sequence[Detection], tracks: Sequence[Track]) -> None:
+    def on_look(
+        self,
+        at_ns: int,
+        detections: Sequence[Detection],
+        tracks: Sequence[Track],
+        region: Box | None = None,
+    ) -> None:
         """Take in who was where in a frame.
 
         Everybody has to be covered, not only whoever a rule would act on: hand over every detection down to
@@ -112,8 +118,9 @@ class Recorder:
             at_ns: The frame's `captured_ns`.
             detections: What was found, in coordinates of the whole frame; a look at a part of it will do.
             tracks: All live tracks.
+            region: That part; None for all of it.
         """
-        self._looks.append(look_at(at_ns, detections, tracks))
+        self._looks.append(look_at(at_ns, detections, tracks, region))
         while self._looks[0].at_ns < at_ns - _memory_ns(self._settings):
             self._looks.popleft()
 

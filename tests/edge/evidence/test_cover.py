@@ -52,10 +52,37 @@ def test_the_body_of_the_one_in_the_alert_is_shown():
 
 def test_before_the_first_and_after_the_last_look_they_are_covered_for_a_while():
     """Somebody who walks in is covered before the detector sees them, and after it has lost them."""
-    found = cover(looks([3.0, 3.2], OTHER))
+    empty_before, empty_after = looks([2.8], SUBJECT), looks([3.4], SUBJECT)
+    found = cover([*empty_before, *looks([3.0, 3.2], OTHER), *empty_after])
     assert is_covered(found, 3.0 - HOLD_NS / 1e9, OTHER.box(3.0))
     assert is_covered(found, 3.2 + HOLD_NS / 1e9, OTHER.box(3.2))
     assert not is_covered(found, 3.2 + HOLD_NS / 1e9 + 0.1, OTHER.box(3.2))
+
+
+@pytest.mark.parametrize("gap_s", [6.0, 60.0])
+def test_whoever_stands_still_while_nobody_looks_is_covered_all_the_time(gap_s):
+    """After a quiet minute looks are far apart: nobody is uncovered between them, before or after them."""
+    standing = Walker(2, 0.6, 0.0)
+    found = cover([*looks([0.0], SUBJECT), *looks([gap_s, 2 * gap_s, 3 * gap_s], standing)])
+    for at_s in np.arange(0.04, 4 * gap_s, gap_s / 50):
+        assert is_covered(found, at_s, standing.box(0)), at_s
+
+
+def test_whoever_stood_there_is_covered_until_a_look_finds_the_place_empty():
+    """Gone between two looks that are far apart, or a moment after the first: nobody knows."""
+    standing = Walker(2, 0.6, 0.0)
+    found = cover([*looks([0.0], standing), *looks([6.0, 12.0], SUBJECT)])
+    assert is_covered(found, 5.9, standing.box(0))
+    assert not is_covered(found, 6.1, standing.box(0))
+
+
+def test_a_look_at_another_part_says_nothing_of_whoever_stands_outside_it():
+    """A window on what moves is no look at who stands still beside it."""
+    standing, part_of_it = Walker(2, 0.6, 0.0), Box(y0=0, x0=0, y1=1, x1=0.5)
+    windows = [look_at(ns(t), [], [], part_of_it) for t in np.arange(0.2, 9, 0.2)]
+    found = cover([*looks([0.0], standing), *windows, *looks([9.0], standing)])
+    for at_s in np.arange(0, 9, 0.1):
+        assert is_covered(found, at_s, standing.box(0)), at_s
 
 
 def test_a_look_that_misses_somebody_leaves_no_hole():

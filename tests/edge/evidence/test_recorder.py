@@ -485,7 +485,7 @@ def test_a_thread_that_hangs_is_told_at_the_end(make_gate, monkeypatch):
     monkeypatch.setattr(Store, "keep", lambda *_: hang.wait(30))
     gate.play(0, 1, SUBJECT)
     gate.find(1.0, SUBJECT)
-    with pytest.raises(EvidenceStuck, match="disk hangs"):
+    with pytest.raises(EvidenceStuck, match="does not end in time"):
         gate.recorder.close(0.2)
     hang.set()
 
