@@ -33,7 +33,7 @@ documents: $(VENV)/.dev  ## Write the generated documents anew.
 soak: $(VENV)/.dev tools  ## Break everything for hours and count what was lost. ARGS="--scenario kill-node --amount 1000 --seed 7"
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (some eleven minutes on a quiet machine).
+bench: $(VENV)/.dev tools  ## Ratios against the plain libraries, in one run (some twenty minutes on a quiet machine).
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 evaluate: $(VENV)/.dev  ## How well the node sees: the stress set and the pedestrian video, into docs/evaluation.md (some ten minutes).

@@ -4,7 +4,7 @@
 
 Exit code 1 when a target is missed. A speed is a ratio against the plain library that did the same work in
 the same run, in turns (ABAB…), by medians: noise of the machine hits both sides. A busy machine still widens
-the spread, so let it rest; the whole takes about eleven minutes on two cores.
+the spread, so let it rest; the whole takes about twenty minutes on two cores.
 """
 
 from __future__ import annotations

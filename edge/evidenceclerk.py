@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -28,10 +29,19 @@ class Clerk:
     Args:
         store: The clips.
         look_s: How often to look for requests, in seconds.
+        making_since: The time (UTC) from which on clips that are still to come show something; None where
+            none is. A request whose window reaches into it stays until they were written, and deleted.
     """
 
-    def __init__(self, store: Store, *, look_s: float = _LOOK_S) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        look_s: float = _LOOK_S,
+        making_since: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self._store = store
+        self._making_since = making_since
         self._requests = Requests(store.directory)
         self._look_s = look_s
         self._problem = ""
@@ -80,11 +90,13 @@ class Clerk:
 
     def _delete(self, request: Request) -> None:
         begins, ends = datetime.fromisoformat(request.begins), datetime.fromisoformat(request.ends)
+        making = self._making_since()  # asked first: what is written meanwhile is deleted the next time
         gone = set(self._store.delete(begins, ends, by=request.by, reason=request.reason))
         for other in self._requests.waiting(Task.SEND):
             if other.incident in gone:
                 self._requests.remove(other)
-        self._requests.remove(request)
+        if making is None or ends < making:
+            self._requests.remove(request)
 
     def _say(self, problem: str) -> None:
         if problem and problem != self._problem:

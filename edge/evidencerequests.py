@@ -50,7 +50,7 @@ class EvidenceDesk:
 
     def __call__(self, command: Command) -> Verdict:
         """Accept what can be done; it is on the disk then."""
-        if not self._keeps:
+        if not self._keeps and not self._folder.is_dir():  # what was kept before can be had, and deleted
             return nothing_kept(command)
         try:
             deletes = command.name is CommandName.EVIDENCE_DELETE

@@ -153,12 +153,10 @@ class Vision:
     def run(self, stop: threading.Event) -> None:
         """Look until `stop` is set, or the configuration is to be read anew."""
         self._stop = stop
-        known = {self._config.camera.name, "detector", *FAULTS} if self._config.camera.source else set()
+        known = {self._config.camera.name, "detector", *FAULTS} if self._config.camera.source else {*FAULTS}
         self._incidents.restore(self._open_file.load(), known, at_ns=self._clock_ns())
         if not self._config.camera.source:
-            self._witness.retire()
-            while not stop.wait(1.0):
-                self._housekeeping(healthy=True)
+            self._idle(stop)
             return
         book = RuleBook(self._config)
         self._witness.start(book)  # without a model too: what was open has to end some time
@@ -166,6 +164,15 @@ class Vision:
             detector = self._wait_for_model(stop)
             if detector is not None:
                 self._watch(detector, book, stop)
+        finally:
+            self._witness.close()
+
+    def _idle(self, stop: threading.Event) -> None:
+        """Without a camera: look after what is left of one."""
+        self._witness.retire()
+        try:
+            while not stop.wait(1.0):
+                self._housekeeping(healthy=True)
         finally:
             self._witness.close()
 

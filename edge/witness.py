@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -99,7 +99,7 @@ class Witness:
         self._looks = LookLog(config.storage.runtime_directory)
         store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
         self._recorder = _recorder(config, store, clock, lambda message: tell(message, None), clock_ns)
-        self._clerk = Clerk(store)
+        self._clerk = Clerk(store, making_since=self._making_since)
         self._resumed: set[UUID] = set()
         self._filmed_ns = 0
         self._book: RuleBook | None = None
@@ -122,6 +122,9 @@ class Witness:
         if found := self._kept.load(now_ns):
             left = [finding for finding in found if not self._say_over(finding, now_ns)]
             self._kept.keep(left, now_ns)
+        # What was kept while there was a camera has to go in its time, or when somebody asks.
+        self._recorder.start()
+        self._clerk.start()
 
     def film(self, frame: Frame) -> None:
         """Film a frame; from the camera's thread, never waits."""
@@ -152,20 +155,32 @@ class Witness:
             What is news of those, to be told on.
         """
         now_ns = self._clock_ns()
-        if self._book is None or now_ns < self._next_tick_ns:
+        if now_ns < self._next_tick_ns:
             return []
         self._next_tick_ns = now_ns + _TICK_NS
         self._preview.tidy()
-        for incident in take_withdrawn(self._config.storage.runtime_directory):
-            self._book.withdraw(incident)
-        for finding in self._book.tick(now_ns):  # its clip was cut long ago
-            self._put(self._teller.finding(finding))
-        self._kept.keep(self._book.open(), now_ns)
-        self._count(now_ns)
+        if self._book is not None:
+            self._look_after(self._book, now_ns)
         # A recording that is played faster than life is ahead of the clock.
         self._recorder.tick(max(now_ns, self._filmed_ns))
         faults = (*self._recorder.faults(), *self._clerk.faults())
         return changes(faults, incidents, at_ns=now_ns)
+
+    def _look_after(self, book: RuleBook, now_ns: int) -> None:
+        for incident in take_withdrawn(self._config.storage.runtime_directory):
+            book.withdraw(incident)
+        for finding in book.tick(now_ns):  # its clip was cut long ago
+            self._put(self._teller.finding(finding))
+        self._kept.keep(book.open(), now_ns)
+        self._count(now_ns)
+
+    def _making_since(self) -> datetime | None:
+        """The time from which on clips that are still to come show something."""
+        since_ns = self._recorder.making_since_ns()
+        if since_ns is None:
+            return None
+        wall_us = self._clock.wall_us() - (self._clock_ns() - since_ns) // 1000
+        return datetime.fromtimestamp(wall_us / 1e6, UTC)
 
     def close(self, timeout_s: float = END_S) -> None:
         """Tell what was counted, and write the clips that are open.

@@ -143,7 +143,7 @@ class Darkroom:
         self._on_clip = on_clip
         self._shots: deque[Shot] = deque()
         self._cuts: deque[Cut] = deque()
-        self._in_hand: UUID | None = None
+        self._in_hand: Take | None = None
         self._cleaning = False
         self._opened = False
         self._stopping = False
@@ -181,11 +181,11 @@ class Darkroom:
             self._cleaning = True
             self._changed.notify_all()
 
-    def is_making(self, incident: UUID) -> bool:
-        """Whether the clip of an incident waits, or is being written."""
+    def making_since_ns(self) -> int | None:
+        """From when on the clips that wait or are being written show something; None without any."""
         with self._changed:
-            waiting = [cut.take.finding.incident for cut in self._cuts]
-            return incident in waiting or incident == self._in_hand
+            takes = [cut.take for cut in self._cuts] + ([self._in_hand] if self._in_hand else [])
+            return min((take.from_ns for take in takes), default=None)
 
     def stop(self, timeout_s: float) -> None:
         """End the thread once it has made what waits.
@@ -230,7 +230,7 @@ class Darkroom:
                 return lambda: self._send_shot(shot)
             if self._cuts:
                 cut = self._cuts.popleft()
-                self._in_hand = cut.take.finding.incident
+                self._in_hand = cut.take
                 return lambda: self._keep(cut)
             if self._stopping:
                 return None

@@ -90,9 +90,10 @@ class Recorder:
         self._clean_ns: int | None = None
 
     def start(self) -> None:
-        """Start the two threads: one films, one makes thumbnails and clips."""
-        if not self._settings.enabled:
-            return
+        """Start the two threads: one films, one makes thumbnails and clips, and deletes what is too old.
+
+        What was kept before pictures were switched off has to go in its time, too.
+        """
         if self._ring is not None:
             self._ring.start()
         self._darkroom.start()
@@ -166,9 +167,11 @@ class Recorder:
             self._clean_ns = now_ns + _CLEAN_NS
             self._darkroom.clean()
 
-    def is_making(self, incident: UUID) -> bool:
-        """Whether the clip of an incident is still to come: it is being filmed, waits, or is written."""
-        return incident in self._takes or self._darkroom.is_making(incident)
+    def making_since_ns(self) -> int | None:
+        """From when on clips that are still to come show something; None where none is. From any thread."""
+        begun = [take.from_ns for take in list(self._takes.values())]
+        waiting = self._darkroom.making_since_ns()
+        return min([*begun, *([] if waiting is None else [waiting])], default=None)
 
     def faults(self) -> tuple[Fault, ...]:
         """What does not work now; `edge.evidence.notices.changes` tells a process's incidents."""

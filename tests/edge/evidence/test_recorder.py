@@ -319,14 +319,31 @@ def test_a_node_without_clips_sends_the_thumbnail_alone(make_gate, make_store, r
 
 
 def test_a_node_that_keeps_nothing_does_nothing(make_gate, roomy):
-    """With enabled = false no thread runs and nothing is told."""
-    before = threading.active_count()
+    """With enabled = false nothing is filmed, kept or told."""
     gate = make_gate(replace(roomy, enabled=False))
     gate.play(0, 1, SUBJECT)
     gate.find(1.0, SUBJECT)
-    assert threading.active_count() == before
+    assert gate.recorder.making_since_ns() is None
     gate.recorder.close()
     assert (gate.messages, gate.faults()) == ([], {})
+
+
+def test_what_was_kept_before_pictures_were_switched_off_goes_in_its_time(
+    make_gate, make_store, roomy, monkeypatch
+):
+    """Whoever switches pictures off does not want the old ones to stay for ever."""
+    make_store().directory.mkdir(parents=True, exist_ok=True)
+    expired = threading.Event()
+
+    def expire(_store):
+        expired.set()
+        return ()
+
+    monkeypatch.setattr(Store, "expire", expire)
+    gate = make_gate(replace(roomy, enabled=False))
+    gate.recorder.tick(ns(1))
+    assert expired.wait(5)
+    gate.recorder.close()
 
 
 def test_without_room_the_thumbnail_still_goes_out_and_the_fault_ends_with_the_next_clip(
@@ -404,12 +421,12 @@ def test_a_clip_that_is_still_to_come_is_known(make_gate, make_store):
     """Whoever asks for a clip in the middle of the incident can be told to wait for it."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
-    assert not gate.recorder.is_making(INCIDENT)
+    assert gate.recorder.making_since_ns() is None
     gate.find(1.0, SUBJECT)
     gate.play(1, 5, SUBJECT)
-    assert gate.recorder.is_making(INCIDENT)
+    assert gate.recorder.making_since_ns() is not None
     gate.play(5, 14, SUBJECT)
-    wait_for(lambda: not gate.recorder.is_making(INCIDENT))
+    wait_for(lambda: gate.recorder.making_since_ns() is None)
     assert make_store().find(INCIDENT) is not None
 
 

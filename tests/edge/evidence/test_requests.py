@@ -86,17 +86,22 @@ def test_a_note_of_a_deletion_is_no_clip(store, ask):
 
 
 def test_a_node_without_pictures_or_without_a_way_says_so(tmp_path, store):
-    """No camera: nothing is kept. No [intake]: it cannot be sent, and a deletion is accepted all the same."""
-    store.keep(draft(1), files(1))
+    """No camera: nothing is kept. No [intake]: it cannot be sent, and a deletion is accepted all the same.
+
+    What was kept while there was a camera can still be deleted.
+    """
+    window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "reason": "x"}
     blind = EvidenceDesk(configured(tmp_path, camera=""))
     assert blind(told("evidence-request", incident=str(UUID(int=1)))).reason is Reason.NOTHING_KEPT
+    assert blind(told("evidence-delete", **window)).reason is Reason.NOTHING_KEPT
+    store.keep(draft(1), files(1))
+    assert blind(told("evidence-delete", **window)).result is Outcome.DONE
     mute_config = configured(tmp_path)
     mute = EvidenceDesk(mute_config)
     verdict = mute(told("evidence-request", incident=str(UUID(int=1))))
     assert verdict.reason is Reason.NO_UPLOAD
     assert "[intake]" in verdict.text
     assert sends_by_rule(mute_config) is None
-    window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "reason": "x"}
     assert mute(told("evidence-delete", **window)).result is Outcome.DONE
 
 
@@ -200,6 +205,23 @@ def test_a_deletion_is_carried_out_with_a_note_and_stops_what_was_to_be_sent(sto
     assert [request.incident.int for request in waiting()] == [2]
     assert waiting(Task.DELETE) == []
     assert clerk.faults() == ()
+
+
+def test_a_deletion_waits_for_a_clip_that_is_still_being_made(store, ask, waiting):
+    """What shows the window and is written a moment later is deleted too; then the request is done."""
+    window = {"from": "2026-01-01T11:00:00Z", "to": "2026-01-01T13:00:00Z", "reason": "x"}
+    ask("evidence-delete", **window)
+    making: list[datetime | None] = [datetime(2026, 1, 1, 12, 59, tzinfo=UTC)]
+    clerk = Clerk(store, making_since=lambda: making[0])
+    clerk.turn()
+    assert len(waiting(Task.DELETE)) == 1
+    begins = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    times = {"begins": begins.isoformat(), "ends": (begins + timedelta(seconds=15)).isoformat()}
+    store.keep(draft(1, **times), files(1))
+    making[0] = None
+    clerk.turn()
+    assert store.held() == []
+    assert waiting(Task.DELETE) == []
 
 
 def test_a_deletion_that_the_disk_refuses_waits_and_is_a_fault(store, ask, waiting, monkeypatch):
