@@ -73,7 +73,7 @@ _KNOWN: Final[tuple[tuple[str, str], ...]] = (
         r"Có camera nhưng không báo gì: chưa bật quy tắc nào.",
     ),
     (
-        r"The model .* does not know this; it knows: .*",
+        r"The model .* does not know this\. .*",
         r"Mô hình nhận dạng không biết loại này; hãy chọn loại khác.",
     ),
     (
