@@ -285,6 +285,7 @@ def _recorder(
     eyes = Eyes(
         camera=config.camera.name,
         rate_fps=config.camera.rate_fps,
+        look_every_s=config.motion.idle_look_every_s,
         model=spec.name,
         model_sha256=spec.sha256,
         masks_sha256=hashlib.sha256(masks.encode()).hexdigest() if masks else "",

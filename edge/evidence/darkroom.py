@@ -60,6 +60,7 @@ class Eyes:
     Attributes:
         camera: The camera's name.
         rate_fps: How many frames it gives a second.
+        look_every_s: Longest time that the whole picture goes without a look, in seconds.
         model: The detection model's name.
         model_sha256: SHA-256 of its file, in hex.
         masks_sha256: SHA-256 of the masks' settings, in hex; empty without any.
@@ -67,6 +68,7 @@ class Eyes:
 
     camera: str
     rate_fps: float
+    look_every_s: float = 2.0
     model: str = ""
     model_sha256: str = ""
     masks_sha256: str = ""

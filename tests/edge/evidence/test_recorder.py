@@ -48,14 +48,17 @@ RATE = 10
 class Gate:
     """A recorder with a street before it, played as fast as it can be filmed."""
 
-    def __init__(self, settings, store, clock):
+    def __init__(self, settings, store, clock, look_every_s=2.0):
         self.now_ns = START_NS
         self.messages: list[Message] = []
         self.uploads: list[UUID] = []
         self.refuse = False
         self.recorder = Recorder(
             settings, store=store, put=self.put, site=SITE, clock=clock, clock_ns=lambda: self.now_ns,
-            eyes=Eyes(camera="gate-camera", rate_fps=RATE, model="ssd", model_sha256="cd" * 32),
+            eyes=Eyes(
+                camera="gate-camera", rate_fps=RATE, look_every_s=look_every_s, model="ssd",
+                model_sha256="cd" * 32,
+            ),
             on_clip=self.uploads.append,
         )  # fmt: skip
 
@@ -111,8 +114,8 @@ def key():
 def make_gate(make_store, clock, roomy):
     made = []
 
-    def make(settings=roomy, *, started=True):
-        made.append(Gate(settings, make_store(settings), clock))
+    def make(settings=roomy, *, started=True, **more):
+        made.append(Gate(settings, make_store(settings), clock, **more))
         if started:
             made[-1].recorder.start()
         return made[-1]
@@ -544,6 +547,36 @@ def test_faults_become_incidents_once_and_end(make_gate):
     (ended,) = incidents.tick(10**11)
     assert (ended.code, ended.phase) == ("full", Phase.ENDED)
     assert set(FAULTS) >= {"full", "film", "seal"}
+
+
+@pytest.mark.parametrize("gap_s", [6.0, 60.0])
+@pytest.mark.parametrize("seen_s", ["before", "after"])
+def test_whoever_only_a_far_look_saw_is_covered_in_the_whole_clip(make_gate, make_store, gap_s, seen_s):
+    """The last look before the clip, or the first one after it, may be the only one that saw a bystander."""
+    gate, standing = make_gate(look_every_s=gap_s), Walker(2, 0.5, 0.0)
+    begin_s = gap_s - 2
+    gate.look(0.0, SUBJECT if seen_s == "after" else standing)
+    window = Box(y0=0, x0=0, y1=1, x1=0.5)
+    for number in range(round(begin_s * RATE), round((begin_s + 4) * RATE)):
+        at_s = number / RATE
+        gate.now_ns = ns(at_s)
+        gate.recorder.on_frame(frame(at_s, standing))
+        gate.recorder.on_look(gate.now_ns, [], [], window)
+        wait_for(lambda: not gate.recorder._ring._waiting)
+    track = replace(SUBJECT.tracked(0), seen_ns=gate.now_ns)
+    found = replace(finding(track, 0), at_ns=gate.now_ns)
+    gate.recorder.on_finding(found, MESSAGE, frame(at_s, standing))
+    for late_s in np.arange(at_s, at_s + 10 + gap_s, 0.5):
+        gate.recorder.on_look(ns(late_s), [], [], window)
+        gate.recorder.tick(ns(late_s))
+    gate.look(at_s + 10 + gap_s, standing if seen_s == "after" else SUBJECT)
+    gate.recorder.tick(ns(at_s + 13 + gap_s))
+    gate.recorder.close()
+    film = pictures(make_store().find(INCIDENT).paths[Role.BLURRED].read_bytes())
+    assert len(film) > 30
+    for street_s, image in film:
+        other = standing.box(0)
+        assert likeness(part(image, other), part(scene(street_s, standing), other)) < 0.35
 
 
 def test_a_faint_detection_is_covered_in_the_clip(make_gate, make_store):
