@@ -123,7 +123,7 @@ class Witness:
             left = [finding for finding in found if not self._say_over(finding, now_ns)]
             self._kept.keep(left, now_ns)
         # What was kept while there was a camera has to go in its time, or when somebody asks.
-        self._recorder.start()
+        self._recorder.start(films=False)
         self._clerk.start()
 
     def film(self, frame: Frame) -> None:

@@ -148,14 +148,16 @@ class Darkroom:
         self._in_hand: Take | None = None
         self._cleaning = False
         self._opened = False
+        self._seals = False
         self._stopping = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     # -- for the recorder ----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, *, seals: bool) -> None:
+        """Start the thread; where it is to seal originals, see first whether it can."""
+        self._seals = seals and bool(self._settings.recipients)
         self._thread = threading.Thread(target=self._run, name=f"evidence-{self._eyes.camera}", daemon=True)
         self._thread.start()
 
@@ -183,11 +185,11 @@ class Darkroom:
             self._cleaning = True
             self._changed.notify_all()
 
-    def making_since_ns(self) -> int | None:
-        """From when on the clips that wait or are being written show something; None without any."""
+    def making_since_ns(self) -> list[int]:
+        """From when on each of the clips that wait or are being written shows something."""
         with self._changed:
             takes = [cut.take for cut in self._cuts] + ([self._in_hand] if self._in_hand else [])
-            return min((take.from_ns for take in takes), default=None)
+            return [take.from_ns for take in takes]
 
     def stop(self, timeout_s: float) -> None:
         """End the thread once it has made what waits.
@@ -211,8 +213,7 @@ class Darkroom:
 
     def _run(self) -> None:
         stand_back()
-        problem = seal_problem(self._settings.recipients) if self._settings.recipients else ""
-        self._say(SEAL, problem)
+        self._say(SEAL, seal_problem(self._settings.recipients) if self._seals else "")
         while (work := self._next()) is not None:
             try:
                 work()

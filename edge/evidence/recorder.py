@@ -76,6 +76,7 @@ class Recorder:
     ) -> None:
         self._settings = settings
         self._look_ns = int(eyes.look_every_s * _NS)
+        self._clock_ns = clock_ns
         self._ring = Ring(_strip(settings, eyes), name=eyes.camera) if _films(settings) else None
         self._darkroom = Darkroom(
             settings,
@@ -92,14 +93,19 @@ class Recorder:
         self._done: deque[UUID] = deque(maxlen=_MOST_DONE)
         self._clean_ns: int | None = None
 
-    def start(self) -> None:
+    def start(self, *, films: bool = True) -> None:
         """Start the two threads: one films, one makes thumbnails and clips, and deletes what is too old.
 
         What was kept before pictures were switched off has to go in its time, too.
+
+        Args:
+            films: False where no frame will come: then nothing is done but the deleting.
         """
+        if not films:
+            self._ring = None
         if self._ring is not None:
             self._ring.start()
-        self._darkroom.start()
+        self._darkroom.start(seals=self._ring is not None)
 
     def on_frame(self, frame: Frame) -> None:
         """Film a frame whose masks are burnt in: every frame of the camera, from any thread; never waits."""
@@ -171,10 +177,15 @@ class Recorder:
             self._darkroom.clean()
 
     def making_since_ns(self) -> int | None:
-        """From when on clips that are still to come show something; None where none is. From any thread."""
+        """From when on clips that are still to come may show something; None where none will. Any thread.
+
+        An incident of the next moment has what was filmed before it in its clip.
+        """
+        if self._ring is None:
+            return None
         begun = [take.from_ns for take in list(self._takes.values())]
-        waiting = self._darkroom.making_since_ns()
-        return min([*begun, *([] if waiting is None else [waiting])], default=None)
+        next_ns = self._clock_ns() - int(self._settings.pre_roll_s * _NS) - _SLOW_NS
+        return min([*begun, *self._darkroom.making_since_ns(), next_ns])
 
     def faults(self) -> tuple[Fault, ...]:
         """What does not work now; `edge.evidence.notices.changes` tells a process's incidents."""

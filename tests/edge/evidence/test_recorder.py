@@ -420,17 +420,28 @@ def test_a_time_that_was_not_filmed_is_a_fault(make_gate):
     assert "no film" in gate.faults()["clip"]
 
 
-def test_a_clip_that_is_still_to_come_is_known(make_gate, make_store):
-    """Whoever asks for a clip in the middle of the incident can be told to wait for it."""
+def test_what_clips_to_come_may_show_is_known(make_gate, make_store, roomy):
+    """Without an incident that is what the next one's clip begins with; with one, its own beginning."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
-    assert gate.recorder.making_since_ns() is None
+    assert ns(1) - 10 * 10**9 < gate.recorder.making_since_ns() < ns(0.9) - roomy.pre_roll_s * 10**9
     gate.find(1.0, SUBJECT)
-    gate.play(1, 5, SUBJECT)
-    assert gate.recorder.making_since_ns() is not None
-    gate.play(5, 14, SUBJECT)
-    wait_for(lambda: gate.recorder.making_since_ns() is None)
+    gate.play(1, 13, SUBJECT)
+    assert gate.recorder.making_since_ns() == ns(1) - roomy.pre_roll_s * 10**9
+    gate.play(13, 15, SUBJECT)
+    wait_for(lambda: gate.recorder.making_since_ns() > ns(5))
     assert make_store().find(INCIDENT) is not None
+
+
+def test_a_node_without_a_camera_only_deletes(make_gate, roomy):
+    """No thread that films, no word about keys that nobody needs, nothing that a deletion had to wait for."""
+    gate = make_gate(replace(roomy, recipients=("age1nonsense",)), started=False)
+    before = threading.active_count()
+    gate.recorder.start(films=False)
+    assert threading.active_count() == before + 1
+    assert gate.recorder.making_since_ns() is None
+    gate.recorder.close()
+    assert gate.faults() == {}
 
 
 def test_a_camera_that_changes_its_size_in_the_middle_gives_one_clip(make_gate, make_store, roomy, key):
