@@ -38,7 +38,7 @@ from edge.messages import Site, to_message
 from edge.rules.finding import Finding
 from sensors.camera import Frame
 from sensors.film import Footage
-from sensors.ring import stand_back
+from sensors.ring import is_over, stand_back
 from sync.clock import Clock
 from sync.cloudevent import utc_text
 from sync.errors import SyncError
@@ -201,10 +201,7 @@ class Darkroom:
             self._stopping = True
             self._changed.notify_all()
         thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        thread.join(timeout_s)
-        if thread.is_alive():
+        if not is_over(thread, timeout_s):
             raise EvidenceStuck(
                 "The thread that writes clips does not end in time: the last clip is not written."
             )
