@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -30,6 +30,8 @@ MOST_WAITING: Final = 100
 MOST_BY_RULE: Final = 50
 """With so many files to be sent, rules add none: the rest is for people who ask."""
 _LONGEST_REASON: Final = 200
+_MOST_AHEAD: Final = timedelta(hours=1)
+"""A deletion waits for what is still to be filmed in its time: a slip in the year would delete for ever."""
 
 
 class EvidenceDesk:
@@ -102,7 +104,7 @@ class EvidenceDesk:
 
     def _delete(self, command: Command) -> Verdict:
         args = command.args
-        if problem := _delete_problem(args.begins, args.ends, args.reason):
+        if problem := _delete_problem(args.begins, args.ends, args.reason, moment(command.at, "at")):
             return refused(Reason.NOT_UNDERSTOOD, problem)
         self._requests.add(
             Request(
@@ -140,7 +142,7 @@ def sends_by_rule(config: NodeConfig) -> Callable[[UUID], None] | None:
     return ask
 
 
-def _delete_problem(begins: str, ends: str, reason: str) -> str:
+def _delete_problem(begins: str, ends: str, reason: str, asked: datetime) -> str:
     """What is missing of a deletion, a sentence; "" for nothing."""
     times: list[datetime] = []
     for label, text in (("from", begins), ("to", ends)):
@@ -150,6 +152,8 @@ def _delete_problem(begins: str, ends: str, reason: str) -> str:
             return f"evidence-delete needs args.{label}: a time such as 2026-01-01T18:00:00+07:00."
     if times[1] < times[0]:
         return "args.to is before args.from."
+    if times[1] > asked + _MOST_AHEAD:
+        return "args.to is more than an hour ahead: ask again when that time is over."
     if not reason.strip() or len(reason) > _LONGEST_REASON or not reason.isprintable():
         return f"evidence-delete needs args.reason: why, in at most {_LONGEST_REASON} characters."
     return ""

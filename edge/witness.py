@@ -123,7 +123,7 @@ class Witness:
             left = [finding for finding in found if not self._say_over(finding, now_ns)]
             self._kept.keep(left, now_ns)
         # What was kept while there was a camera has to go in its time, or when somebody asks.
-        self._recorder.start()
+        self._recorder.start(films=False)
         self._clerk.start()
 
     def film(self, frame: Frame) -> None:
@@ -285,6 +285,7 @@ def _recorder(
     eyes = Eyes(
         camera=config.camera.name,
         rate_fps=config.camera.rate_fps,
+        look_every_s=config.motion.idle_look_every_s,
         model=spec.name,
         model_sha256=spec.sha256,
         masks_sha256=hashlib.sha256(masks.encode()).hexdigest() if masks else "",

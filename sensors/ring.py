@@ -197,6 +197,13 @@ def _means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     return blocks
 
 
+def is_over(thread: threading.Thread | None, timeout_s: float) -> bool:
+    """Wait for a thread's end; whether it came within so many seconds, or there was nothing to end."""
+    if thread is not None:
+        thread.join(timeout_s)
+    return thread is None or not thread.is_alive()
+
+
 class Ring:
     """A strip with a thread that films.
 
@@ -261,10 +268,7 @@ class Ring:
             self._stopping = True
             self._changed.notify_all()
         thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        thread.join(timeout_s)
-        if thread.is_alive():
+        if not is_over(thread, timeout_s):
             raise FilmError(f"The thread that films {self._name} does not end: the encoder hangs.")
 
     def _run(self) -> None:

@@ -38,7 +38,7 @@ from edge.messages import Site, to_message
 from edge.rules.finding import Finding
 from sensors.camera import Frame
 from sensors.film import Footage
-from sensors.ring import stand_back
+from sensors.ring import is_over, stand_back
 from sync.clock import Clock
 from sync.cloudevent import utc_text
 from sync.errors import SyncError
@@ -60,6 +60,7 @@ class Eyes:
     Attributes:
         camera: The camera's name.
         rate_fps: How many frames it gives a second.
+        look_every_s: Longest time that the whole picture goes without a look, in seconds.
         model: The detection model's name.
         model_sha256: SHA-256 of its file, in hex.
         masks_sha256: SHA-256 of the masks' settings, in hex; empty without any.
@@ -67,6 +68,7 @@ class Eyes:
 
     camera: str
     rate_fps: float
+    look_every_s: float = 2.0
     model: str = ""
     model_sha256: str = ""
     masks_sha256: str = ""
@@ -146,14 +148,16 @@ class Darkroom:
         self._in_hand: Take | None = None
         self._cleaning = False
         self._opened = False
+        self._seals = False
         self._stopping = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     # -- for the recorder ----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, *, seals: bool) -> None:
+        """Start the thread; where it is to seal originals, see first whether it can."""
+        self._seals = seals and bool(self._settings.recipients)
         self._thread = threading.Thread(target=self._run, name=f"evidence-{self._eyes.camera}", daemon=True)
         self._thread.start()
 
@@ -181,11 +185,11 @@ class Darkroom:
             self._cleaning = True
             self._changed.notify_all()
 
-    def making_since_ns(self) -> int | None:
-        """From when on the clips that wait or are being written show something; None without any."""
+    def making_since_ns(self) -> list[int]:
+        """From when on each of the clips that wait or are being written shows something."""
         with self._changed:
             takes = [cut.take for cut in self._cuts] + ([self._in_hand] if self._in_hand else [])
-            return min((take.from_ns for take in takes), default=None)
+            return [take.from_ns for take in takes]
 
     def stop(self, timeout_s: float) -> None:
         """End the thread once it has made what waits.
@@ -197,10 +201,7 @@ class Darkroom:
             self._stopping = True
             self._changed.notify_all()
         thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        thread.join(timeout_s)
-        if thread.is_alive():
+        if not is_over(thread, timeout_s):
             raise EvidenceStuck(
                 "The thread that writes clips does not end in time: the last clip is not written."
             )
@@ -209,8 +210,7 @@ class Darkroom:
 
     def _run(self) -> None:
         stand_back()
-        problem = seal_problem(self._settings.recipients) if self._settings.recipients else ""
-        self._say(SEAL, problem)
+        self._say(SEAL, seal_problem(self._settings.recipients) if self._seals else "")
         while (work := self._next()) is not None:
             try:
                 work()

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from edge.errors import EvidenceStuck
 from edge.events import Fault
-from edge.evidence.cover import HOLD_NS, LINK_NS, Look, look_at
+from edge.evidence.cover import HOLD_NS, LINK_NS, LOOKS, Look, look_at
 from edge.evidence.darkroom import Cut, Darkroom, Eyes, Shot, Take
 from edge.evidence.notices import COMPONENT, FAULTS, FILM
 from edge.evidence.settings import EvidenceSettings
@@ -40,6 +40,8 @@ __all__ = ["Eyes", "Recorder"]
 _NS: Final = 1_000_000_000
 _SETTLE_NS: Final = HOLD_NS + _NS // 2
 """Who comes into view right after the end is covered before it too: the looks that follow are waited for."""
+_SLOW_NS: Final = 3 * _NS
+"""How long after it was taken a frame may be looked at on a slow machine."""
 _CLEAN_NS: Final = 20 * _NS
 """How soon clips give way when something else fills the disk."""
 _MOST_DONE: Final = 1000
@@ -73,6 +75,8 @@ class Recorder:
         on_clip: Callable[[UUID], None] | None = None,
     ) -> None:
         self._settings = settings
+        self._look_ns = int(eyes.look_every_s * _NS)
+        self._clock_ns = clock_ns
         self._ring = Ring(_strip(settings, eyes), name=eyes.camera) if _films(settings) else None
         self._darkroom = Darkroom(
             settings,
@@ -89,14 +93,19 @@ class Recorder:
         self._done: deque[UUID] = deque(maxlen=_MOST_DONE)
         self._clean_ns: int | None = None
 
-    def start(self) -> None:
+    def start(self, *, films: bool = True) -> None:
         """Start the two threads: one films, one makes thumbnails and clips, and deletes what is too old.
 
         What was kept before pictures were switched off has to go in its time, too.
+
+        Args:
+            films: False where no frame will come: then nothing is done but the deleting.
         """
+        if not films:
+            self._ring = None
         if self._ring is not None:
             self._ring.start()
-        self._darkroom.start()
+        self._darkroom.start(seals=self._ring is not None)
 
     def on_frame(self, frame: Frame) -> None:
         """Film a frame whose masks are burnt in: every frame of the camera, from any thread; never waits."""
@@ -122,7 +131,7 @@ class Recorder:
             region: That part; None for all of it.
         """
         self._looks.append(look_at(at_ns, detections, tracks, region))
-        while self._looks[0].at_ns < at_ns - _memory_ns(self._settings):
+        while self._looks[0].at_ns < at_ns - _memory_ns(self._settings, self._look_ns):
             self._looks.popleft()
 
     def on_finding(self, finding: Finding, message_id: UUID, frame: Frame) -> None:
@@ -161,17 +170,22 @@ class Recorder:
 
     def tick(self, now_ns: int) -> None:
         """Cut the clips that are complete; for the loop, about once a second."""
-        for take in [take for take in self._takes.values() if take.until_ns + _SETTLE_NS <= now_ns]:
+        for take in [take for take in self._takes.values() if self._is_complete(take, now_ns)]:
             self._cut(take)
         if self._clean_ns is None or now_ns >= self._clean_ns:
             self._clean_ns = now_ns + _CLEAN_NS
             self._darkroom.clean()
 
     def making_since_ns(self) -> int | None:
-        """From when on clips that are still to come show something; None where none is. From any thread."""
+        """From when on clips that are still to come may show something; None where none will. Any thread.
+
+        An incident of the next moment has what was filmed before it in its clip.
+        """
+        if self._ring is None:
+            return None
         begun = [take.from_ns for take in list(self._takes.values())]
-        waiting = self._darkroom.making_since_ns()
-        return min([*begun, *([] if waiting is None else [waiting])], default=None)
+        next_ns = self._clock_ns() - int(self._settings.pre_roll_s * _NS) - _SLOW_NS
+        return min([*begun, *self._darkroom.making_since_ns(), next_ns])
 
     def faults(self) -> tuple[Fault, ...]:
         """What does not work now; `edge.evidence.notices.changes` tells a process's incidents."""
@@ -214,6 +228,12 @@ class Recorder:
             self.on_look(frame.captured_ns, (), finding.tracks)
         self._darkroom.shoot(Shot(finding, message_id, frame, tuple(self._looks)))
 
+    def _is_complete(self, take: Take, now_ns: int) -> bool:
+        """Whether it is over, and the whole picture was looked at since: so far nobody knows who is in it."""
+        seen = any(look.region is None and look.at_ns >= take.until_ns for look in self._looks)
+        wait_ns = _SETTLE_NS if seen else max(_SETTLE_NS, self._look_ns + _SLOW_NS)
+        return take.until_ns + wait_ns <= now_ns
+
     def _cut(self, take: Take) -> None:
         if self._ring is not None:
             footage = self._ring.cut(take.from_ns, take.until_ns)
@@ -232,14 +252,19 @@ def _films(settings: EvidenceSettings) -> bool:
     return settings.enabled and settings.clips
 
 
-def _memory_ns(settings: EvidenceSettings) -> int:
-    """How long looks are remembered: for the longest clip, and for who was there just before it."""
-    return int((settings.pre_roll_s + settings.max_s) * _NS) + _SETTLE_NS + LINK_NS + HOLD_NS
+def _film_ns(settings: EvidenceSettings, look_ns: int) -> int:
+    """How long the film is kept: for the longest clip, until the look after it."""
+    return int((settings.pre_roll_s + settings.max_s) * _NS) + _SETTLE_NS + look_ns + _SLOW_NS
+
+
+def _memory_ns(settings: EvidenceSettings, look_ns: int) -> int:
+    """How long looks are remembered: for the film, and for who stood there before it, though missed once."""
+    return _film_ns(settings, look_ns) + LOOKS * look_ns + LINK_NS + HOLD_NS
 
 
 def _strip(settings: EvidenceSettings, eyes: Eyes) -> Strip:
     return Strip(
-        keep_s=_memory_ns(settings) / _NS,
+        keep_s=_film_ns(settings, int(eyes.look_every_s * _NS)) / _NS,
         max_bytes=settings.memory_mb * 2**20,
         rate_fps=eyes.rate_fps,
         bitrate_kbit=settings.bitrate_kbit,

@@ -39,6 +39,9 @@ _SIDECAR_BYTES: Final = 16 * 1024
 """Room for a clip's sidecar, the note of a deletion and the blocks that are not full."""
 _PROBE: Final = "probe.part"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER: Final = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_NEIGHBOURS: Final = timedelta(minutes=10)
+"""By how much clips may be written in another order than they were taken; none is longer than two minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +150,15 @@ class Store:
         return found
 
     def between(self, begins: datetime, ends: datetime) -> list[Held]:
-        """Every clip that shows any moment from `begins` to `ends`, oldest first."""
-        return [held for held in self.held() if self._overlaps(held.record, begins, ends)]
+        """Every clip that shows any moment from `begins` to `ends`, or may do so; oldest first.
+
+        Where nobody vouches for a clip's time, it was taken some time between its neighbours in the chain.
+        """
+        return [
+            held
+            for held in self.held()
+            if (span := self._may_show(held.record))[0] <= ends and span[1] >= begins
+        ]
 
     def deletions(self) -> list[DeletionRecord]:
         """What was deleted, by whom and why, oldest first."""
@@ -169,7 +179,7 @@ class Store:
         return righted, righted + (ends - begins), ClockQuality(quality)
 
     def delete(self, begins: datetime, ends: datetime, *, by: str, reason: str) -> tuple[UUID, ...]:
-        """Delete every clip that shows any moment from `begins` to `ends`; says which incidents' they were.
+        """Delete every clip that is `between` two times; says which incidents' they were.
 
         Raises:
             EvidenceFull: the disk is full.
@@ -287,9 +297,26 @@ class Store:
     def _now(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self._clock.wall_us())
 
-    def _overlaps(self, record: ClipRecord, begins: datetime, ends: datetime) -> bool:
-        first, last, _ = self.times(record)
-        return first <= ends and last >= begins
+    def _may_show(self, record: ClipRecord) -> tuple[datetime, datetime]:
+        """Between which times a clip was taken for sure."""
+        first, last, quality = self.times(record)
+        if quality is not ClockQuality.UNSYNCED:
+            return first, last
+        earliest, latest = _EVER
+        for link in self._chain.links():
+            begins, ends, sure = self._written(link.record)
+            if sure and link.record.number < record.number:
+                earliest = max(earliest, begins - _NEIGHBOURS)
+            elif sure and link.record.number > record.number:
+                latest = min(latest, ends + _NEIGHBOURS)
+        return earliest, latest
+
+    def _written(self, record: ClipRecord | DeletionRecord) -> tuple[datetime, datetime, bool]:
+        if isinstance(record, ClipRecord):
+            begins, ends, quality = self.times(record)
+        else:
+            begins, ends, quality = _moment(record.at), _moment(record.at), record.clock
+        return begins, ends, quality is not ClockQuality.UNSYNCED
 
     def _paths(self, record: ClipRecord) -> dict[Role, Path]:
         paths = {

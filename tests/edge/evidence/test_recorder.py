@@ -48,14 +48,17 @@ RATE = 10
 class Gate:
     """A recorder with a street before it, played as fast as it can be filmed."""
 
-    def __init__(self, settings, store, clock):
+    def __init__(self, settings, store, clock, look_every_s=2.0):
         self.now_ns = START_NS
         self.messages: list[Message] = []
         self.uploads: list[UUID] = []
         self.refuse = False
         self.recorder = Recorder(
             settings, store=store, put=self.put, site=SITE, clock=clock, clock_ns=lambda: self.now_ns,
-            eyes=Eyes(camera="gate-camera", rate_fps=RATE, model="ssd", model_sha256="cd" * 32),
+            eyes=Eyes(
+                camera="gate-camera", rate_fps=RATE, look_every_s=look_every_s, model="ssd",
+                model_sha256="cd" * 32,
+            ),
             on_clip=self.uploads.append,
         )  # fmt: skip
 
@@ -111,8 +114,8 @@ def key():
 def make_gate(make_store, clock, roomy):
     made = []
 
-    def make(settings=roomy, *, started=True):
-        made.append(Gate(settings, make_store(settings), clock))
+    def make(settings=roomy, *, started=True, **more):
+        made.append(Gate(settings, make_store(settings), clock, **more))
         if started:
             made[-1].recorder.start()
         return made[-1]
@@ -417,17 +420,28 @@ def test_a_time_that_was_not_filmed_is_a_fault(make_gate):
     assert "no film" in gate.faults()["clip"]
 
 
-def test_a_clip_that_is_still_to_come_is_known(make_gate, make_store):
-    """Whoever asks for a clip in the middle of the incident can be told to wait for it."""
+def test_what_clips_to_come_may_show_is_known(make_gate, make_store, roomy):
+    """Without an incident that is what the next one's clip begins with; with one, its own beginning."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
-    assert gate.recorder.making_since_ns() is None
+    assert ns(1) - 10 * 10**9 < gate.recorder.making_since_ns() < ns(0.9) - roomy.pre_roll_s * 10**9
     gate.find(1.0, SUBJECT)
-    gate.play(1, 5, SUBJECT)
-    assert gate.recorder.making_since_ns() is not None
-    gate.play(5, 14, SUBJECT)
-    wait_for(lambda: gate.recorder.making_since_ns() is None)
+    gate.play(1, 13, SUBJECT)
+    assert gate.recorder.making_since_ns() == ns(1) - roomy.pre_roll_s * 10**9
+    gate.play(13, 15, SUBJECT)
+    wait_for(lambda: gate.recorder.making_since_ns() > ns(5))
     assert make_store().find(INCIDENT) is not None
+
+
+def test_a_node_without_a_camera_only_deletes(make_gate, roomy):
+    """No thread that films, no word about keys that nobody needs, nothing that a deletion had to wait for."""
+    gate = make_gate(replace(roomy, recipients=("age1nonsense",)), started=False)
+    before = threading.active_count()
+    gate.recorder.start(films=False)
+    assert threading.active_count() == before + 1
+    assert gate.recorder.making_since_ns() is None
+    gate.recorder.close()
+    assert gate.faults() == {}
 
 
 def test_a_camera_that_changes_its_size_in_the_middle_gives_one_clip(make_gate, make_store, roomy, key):
@@ -544,6 +558,36 @@ def test_faults_become_incidents_once_and_end(make_gate):
     (ended,) = incidents.tick(10**11)
     assert (ended.code, ended.phase) == ("full", Phase.ENDED)
     assert set(FAULTS) >= {"full", "film", "seal"}
+
+
+@pytest.mark.parametrize("gap_s", [6.0, 60.0])
+@pytest.mark.parametrize("seen_s", ["before", "after"])
+def test_whoever_only_a_far_look_saw_is_covered_in_the_whole_clip(make_gate, make_store, gap_s, seen_s):
+    """The last look before the clip, or the first one after it, may be the only one that saw a bystander."""
+    gate, standing = make_gate(look_every_s=gap_s), Walker(2, 0.5, 0.0)
+    begin_s = gap_s - 2
+    gate.look(0.0, SUBJECT if seen_s == "after" else standing)
+    window = Box(y0=0, x0=0, y1=1, x1=0.5)
+    for number in range(round(begin_s * RATE), round((begin_s + 4) * RATE)):
+        at_s = number / RATE
+        gate.now_ns = ns(at_s)
+        gate.recorder.on_frame(frame(at_s, standing))
+        gate.recorder.on_look(gate.now_ns, [], [], window)
+        wait_for(lambda: not gate.recorder._ring._waiting)
+    track = replace(SUBJECT.tracked(0), seen_ns=gate.now_ns)
+    found = replace(finding(track, 0), at_ns=gate.now_ns)
+    gate.recorder.on_finding(found, MESSAGE, frame(at_s, standing))
+    for late_s in np.arange(at_s, at_s + 10 + gap_s, 0.5):
+        gate.recorder.on_look(ns(late_s), [], [], window)
+        gate.recorder.tick(ns(late_s))
+    gate.look(at_s + 10 + gap_s, standing if seen_s == "after" else SUBJECT)
+    gate.recorder.tick(ns(at_s + 13 + gap_s))
+    gate.recorder.close()
+    film = pictures(make_store().find(INCIDENT).paths[Role.BLURRED].read_bytes())
+    assert len(film) > 30
+    for street_s, image in film:
+        other = standing.box(0)
+        assert likeness(part(image, other), part(scene(street_s, standing), other)) < 0.35
 
 
 def test_a_faint_detection_is_covered_in_the_clip(make_gate, make_store):

@@ -175,6 +175,7 @@ def test_rules_leave_room_for_people_who_ask(tmp_path, store, ask, waiting):
         ({"from": "yesterday", "to": "2026-01-01T00:00:00Z", "reason": "x"}, "args.from"),
         ({"from": "2026-01-01T00:00:00", "to": "2026-01-01T00:00:00Z", "reason": "x"}, "args.from"),
         ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z", "reason": "x"}, "before"),
+        ({"from": "2026-01-01T00:00:00Z", "to": "2126-01-01T00:00:00Z", "reason": "x"}, "ahead"),
         ({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "reason"),
         ({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z", "reason": "a\nb"}, "reason"),
     ],
@@ -227,7 +228,7 @@ def test_a_deletion_waits_for_a_clip_that_is_still_being_made(store, ask, waitin
 def test_a_deletion_that_the_disk_refuses_waits_and_is_a_fault(store, ask, waiting, monkeypatch):
     """It was promised: it is tried again until it is done, and the node says so meanwhile."""
     store.keep(draft(1), files(1))
-    window = {"from": "2025-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z", "reason": "x"}
+    window = {"from": "2025-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "reason": "x"}
     ask("evidence-delete", **window)
 
     def refuses(*_, **__):

@@ -418,6 +418,26 @@ def test_a_disk_without_a_single_free_block_can_still_be_emptied(make_store, tin
     assert verify(store.directory).problems == ()
 
 
+def test_a_clip_whose_time_nobody_vouches_for_does_not_escape_a_deletion(store):
+    """It says the first day; it was written between clips of the second and the fifth, and may be of both."""
+    lost = {"clock": ClockQuality.UNSYNCED, "boot_id": UUID(int=77)}
+    store.keep(draft(1, **days(2)), files(1))
+    store.keep(draft(2, **days(0), **lost), files(2))
+    store.keep(draft(3, **days(5)), files(3))
+    hour = timedelta(hours=1)
+    assert incidents(store.between(FIRST_DAY, FIRST_DAY + hour)) == []
+    assert incidents(store.between(FIRST_DAY + 6 * DAY, FIRST_DAY + 7 * DAY)) == []
+    assert [entry.int for entry in store.delete(
+        FIRST_DAY + 3 * DAY, FIRST_DAY + 3 * DAY + hour, by="an", reason="x"
+    )] == [2]  # fmt: skip
+
+
+def test_without_neighbours_a_clip_of_an_unknown_time_may_be_of_any(store):
+    """A node whose clock was never set has clips of some day, and cannot say of none that it is not that."""
+    store.keep(draft(1, clock=ClockQuality.UNSYNCED, boot_id=UUID(int=77)), files(1))
+    assert incidents(store.between(FIRST_DAY + 99 * DAY, FIRST_DAY + 100 * DAY)) == [1]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_what_root_writes_belongs_to_the_node(make_store):
     """A deletion by hand must not take the chain of records away from the node's own user."""
