@@ -141,7 +141,7 @@ class Courier:
         self._fly(mid, None, "", payload)
 
     def answered_for(self, key: int) -> None:
-        """A press is proved delivered: if it is the last one that was sent, the backlog goes on."""
+        """A press is proved delivered, or refused: if it was the last one sent, the backlog goes on."""
         if key == self._press:
             self._hush_s = float("-inf")
 
@@ -324,6 +324,7 @@ class Courier:
         unheard = code == NO_SUBSCRIBERS and row.cls <= MessageClass.SECURITY
         if code >= FAILURE or unheard:
             self._queue.refused(row, code, _why(code, row.topic), self.now_s())
+            self.answered_for(row.key)  # it waits for another try now, and nothing waits for it
             return
         if self._settings.confirm == Confirm.STATION and row.cls <= MessageClass.SECURITY:
             if self._queue.await_receipt(row, self.now_s()):

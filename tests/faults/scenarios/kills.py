@@ -164,10 +164,17 @@ source = "file:{video}"
 [detector]
 directory = "{models}"
 
+[motion]
+hold_s = 0
+
+[camera_view]
+enabled = false
+
 [[rule]]
 kind = "intrusion"
 cooldown_s = 1.0
 """
+"""The video is cut together from several shots: its cuts are no lamps, and no hands over the lens."""
 
 
 def _no_pictures():

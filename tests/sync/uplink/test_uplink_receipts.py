@@ -224,7 +224,8 @@ def test_two_thousand_unconfirmed_alerts_do_not_hold_up_a_press(broker, listen, 
     for _ in range(20):
         began = time.monotonic()
         press = node.put()
-        until(lambda: police.messages and press in police.messages[-1].payload.decode())  # noqa: B023
+        # Not the very last one: on a busy machine alerts that are asked for again follow it at once.
+        until(lambda: any(press in each.payload.decode() for each in police.messages[-100:]))  # noqa: B023
         took.append(time.monotonic() - began)
     print(f"press to arrival {sorted(took)[10] * 1e3:.1f} ms, at most {max(took) * 1e3:.1f}")
     assert sorted(took)[10] < 0.25
