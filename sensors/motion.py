@@ -2,9 +2,11 @@
 
 Something counts as moving when pixels that are not as usual, and differ from a moment ago, come up in more
 than the usual number, three looks in a row, each time next to where they were. So rain and snow (everywhere
-and nowhere for long), an insect before the lens (large, and elsewhere in the next frame), leaves (moving as
-they always do) and noise do not wake the model; somebody who walks does. A change over the whole picture is
-light until it has lasted too long for that. Whatever happens, the whole picture is looked at every so often.
+and nowhere for long), an insect that flits past the lens (large, and elsewhere in the next frame), leaves
+(moving as they always do) and noise do not wake the model; somebody who walks does, and so do insects that
+circle before the lens and a spider that sits on it (docs/evaluation.md says how often). A change over the
+whole picture is light until it has lasted too long for that. Whatever happens, the whole picture is looked at
+every so often.
 """
 
 from __future__ import annotations
