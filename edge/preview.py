@@ -106,6 +106,7 @@ class PreviewWriter:
         self._directory = directory
         self._clock_ns = clock_ns
         self._wall_s = wall_s
+        self._since_ns = clock_ns()  # a process reads its configuration once, just before this
         self._next_ns = 0
         self._failing = False
         self._left = True  # perhaps, by a former run
@@ -150,7 +151,12 @@ class PreviewWriter:
         try:
             leave(self._directory / _PICTURE, _jpeg(image))
             height, width = image.shape[:2]
-            document = {"width": width, "height": height, **_document(preview)}
+            document = {
+                "width": width,
+                "height": height,
+                "since_ns": self._since_ns,
+                **_document(preview),
+            }
             leave(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
         except (OSError, ValueError) as error:
             if not self._failing:

@@ -6,6 +6,7 @@ Knows the configuration's file, the preview and the last minutes' looks; nothing
 from __future__ import annotations
 
 import threading
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,12 +20,12 @@ from edge.events import Language
 from edge.hours import Hours, hours_problems
 from edge.hourswords import hours_text, state_text
 from edge.looks import Outcome, Replay, recent_looks, replay
-from edge.preview import PreviewReader
+from edge.preview import PreviewReader, Shown
 from edge.reloading import ask_reload
 from edge.settings import settings_of
 from edge.setup.configfile import ConfigFile, problems_of
 from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
-from edge.setup.spoken import spoken
+from edge.setup.spoken import spoken, spoken_place
 from edge.words import label_phrase, local_zone
 from edge.zones import RuleKind, RuleSettings
 from models.manifest import load_manifest
@@ -52,16 +53,17 @@ class Desk:
         self._preview = PreviewReader(self._runtime)
         self._trial = threading.Lock()
         self._saving = threading.Lock()
+        self._saved_ns: int | None = None
 
     # What is seen
 
     def now(self) -> dict[str, Any]:
-        """What the eye sees now; asks it to go on showing it."""
+        """What the eye sees now, and whether by what was saved last here; asks it to go on showing it."""
         heard = self._preview.want()
         shown = self._preview.look()
         faults = dict.fromkeys((*shown.state.get("faults", ()), *self._trouble()))
         answer = {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
-        return {**answer, "faults": list(faults)}
+        return {**answer, "faults": [_said(fault) for fault in faults], "taken_up": self._taken_up(shown)}
 
     def picture(self) -> bytes | None:
         """The last picture as a JPEG; None where nothing is left there, or only something old."""
@@ -164,12 +166,19 @@ class Desk:
             for entry in self.file.versions()
         ]
 
+    def _taken_up(self, shown: Shown) -> bool:
+        """Whether the eye began after the last saving, so that what it shows is by the new configuration."""
+        since_ns = shown.state.get("since_ns", 0)
+        return shown.fresh and self._saved_ns is not None and since_ns > self._saved_ns
+
     def _saved(self, found: Examined, before: Mapping[str, Any]) -> dict[str, Any]:
         answer = {**_found(found), "saved": found.config is not None}
         if found.config is not None:
             after = self.file.read()
             others = {*before, *after.raw} - _PICTURE_SECTIONS
             answer["revision"] = after.revision
+            answer["running"] = self._preview.look().fresh
+            self._saved_ns = time.monotonic_ns()
             answer["told"] = ask_reload(self._runtime)
             answer["restart"] = any(before.get(key) != after.raw.get(key) for key in others)
         return answer
@@ -200,10 +209,14 @@ def _found(found: Examined) -> dict[str, Any]:
 def _problem(problem: ConfigProblem) -> dict[str, Any]:
     return {
         "path": problem.path,
+        "place": {language.value: spoken_place(problem.path, language) for language in Language},
         "warning": problem.warning,
-        "en": problem.remedy,
-        "vi": spoken(problem.remedy, Language.VI),
+        **_said(problem.remedy),
     }
+
+
+def _said(sentence: str) -> dict[str, str]:
+    return {language.value: spoken(sentence, language) for language in Language}
 
 
 def _labels(config: NodeConfig) -> list[dict[str, str]]:

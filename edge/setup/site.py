@@ -30,6 +30,7 @@ from edge.setup.access import IDLE_S, Access, Entry
 from edge.setup.configfile import CannotSave, Changed, NoVersion
 from edge.setup.desk import Desk
 from edge.setup.draft import BadDraft, UnsafeEdit
+from edge.setup.spoken import spoken_error
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,11 @@ _REFUSALS: Final[dict[type[EdgeError], tuple[HTTPStatus, str]]] = {
     CannotSave: (HTTPStatus.INSUFFICIENT_STORAGE, "cannot-save"),
     ConfigError: (HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable"),
 }
+_BY_ANOTHER_NAME: Final = {
+    "vi": "Hãy mở trang bằng địa chỉ hiện trên màn hình lệnh.",
+    "en": "Call it by the address on the terminal.",
+}
+"""No page can be shown for this: the browser shows it as it is."""
 
 Work = Callable[[Any], Any]
 
@@ -71,9 +77,9 @@ Work = Callable[[Any], Any]
 class _Refused(Exception):
     """What is not answered, and why."""
 
-    def __init__(self, status: HTTPStatus, code: str, text: str = "") -> None:
+    def __init__(self, status: HTTPStatus, code: str) -> None:
         super().__init__(code)
-        self.answer = _json({"error": code, "text": text}, status)
+        self.answer = _json({"error": code}, status)
 
 
 class Site:
@@ -241,7 +247,7 @@ class _Guarded:
             headers = dict(scope["headers"])
             name = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)
             if name[0].lower() not in self._hosts:
-                answer = _json({"error": "host", "text": "Call it by the address on the terminal."}, 421)
+                answer = _json({"error": "host", **_BY_ANOTHER_NAME}, 421)
                 await answer(scope, receive, guarded)
                 return
         await self._app(scope, receive, guarded)
@@ -253,7 +259,8 @@ async def _answered(work: Work, document: Any) -> Response:
         return _json(await run_in_threadpool(work, document))
     except tuple(_REFUSALS) as error:
         status, code = next(entry for kind, entry in _REFUSALS.items() if isinstance(error, kind))
-        return _json({"error": code, "text": str(error)}, status)
+        why = {language.value: spoken_error(error, language) for language in Language}
+        return _json({"error": code, **why}, status)
 
 
 async def _document(request: Request) -> Any:

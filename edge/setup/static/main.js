@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { get, h } from "./dom.js";
 import { rulesPanel, shapesPanel, tryPanel, versionsPanel } from "./panels.js";
+import { Saving } from "./saving.js";
 import { Stage } from "./stage.js";
 import { language, setLanguage, t } from "./words.js";
 
@@ -12,7 +13,7 @@ const copy = (value) => JSON.parse(JSON.stringify(value));
 
 const page = {
   configuration: null, draft: null, saved: "", tab: "zone", chosen: null, drawing: false, found: { problems: [], hours: [] },
-  trial: null, trying: false, versions: null, message: "",
+  trial: null, trying: false, versions: null, now: null,
 
   choose(section, index, quietly = false) {
     page.chosen = section && index !== null ? { section, index } : null;
@@ -68,18 +69,12 @@ const page = {
   async tryNow() {
     page.trying = true;
     redraw();
-    try { page.trial = await api.attempt(outgoing()); } catch (error) { failed(error); } finally { page.trying = false; }
+    try { page.trial = await api.attempt(page.draft); } catch (error) { saving.failed(error); } finally { page.trying = false; }
     redraw("#try-now");
   },
   async restore(version) {
-    if (!await ask("restoreTitle", "restoreText", "restore")) return;
-    try {
-      const answer = await api.restore(page.configuration.revision, version.name);
-      if (!answer.saved) return say("e-not-right", true);
-      await load();
-      await showVersions();
-      saidSaved(answer);
-    } catch (error) { failed(error); }
+    await saving.restore(version);
+    await showVersions();
   },
 };
 
@@ -103,6 +98,14 @@ const stage = new Stage(get("drawing"), {
     input?.select();
   },
   cancelled: page.cancelDrawing,
+  covered() {
+    const stands = get("stage").getBoundingClientRect();
+    return [get("hint"), get("nothing")].filter((note) => !note.hidden).map((note) => note.getBoundingClientRect())
+      .map((box) => ({ x: box.left - stands.left, y: box.top - stands.top, w: box.width, h: box.height }));
+  },
+});
+const saving = new Saving({
+  page, dirty: () => isDirty(), load: () => load(), redraw: () => redraw(), lead: (problem) => lead(problem), ask: (...words) => ask(...words), leave: (word) => showDoor(word),
 });
 
 // -- drawing the panel ---------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ function redraw(focus = null) {
 }
 
 function badge(tab) {
-  const wrong = page.found.problems.some((problem) => !problem.warning && problem.path.startsWith(tab));
+  const wrong = page.found.problems.some((problem) => !problem.warning && saving.tabOf(problem) === tab);
   if (wrong) return h("span", { class: "badge bad", "aria-label": t("warning") }, "!");
   const count = page.draft?.[tab]?.length;
   return count ? h("span", { class: "badge" }, String(count)) : null;
@@ -139,7 +142,7 @@ async function openTab(tab) {
   if (tab === "versions") await showVersions();
 }
 async function showVersions() {
-  try { page.versions = await api.versions(); } catch (error) { failed(error); }
+  try { page.versions = await api.versions(); } catch (error) { saving.failed(error); }
   redraw();
 }
 
@@ -150,38 +153,39 @@ get("tabs").addEventListener("keydown", (event) => {
 
 // -- changing, checking, saving ------------------------------------------------------------------------------
 
-const outgoing = () => page.draft;
 const isDirty = () => page.draft !== null && JSON.stringify(page.draft) !== page.saved;
 let checking = 0;
 
 function changed() {
-  page.message = "";
-  showState();
+  saving.forget();
+  saving.show();
   clearTimeout(checking);
   checking = setTimeout(checkNow, CHECK_MS);
 }
 
 async function checkNow() {
+  if (saving.busy) return; // saving checks too, and what it finds is newer
   const sent = JSON.stringify(page.draft);
   try {
-    const found = await api.check(outgoing());
+    const found = await api.check(page.draft);
+    if (saving.busy) return;
     if (sent === JSON.stringify(page.draft)) page.found = found;
-  } catch (error) { return failed(error); }
+    if (saving.word?.key === "e-offline") saving.forget();
+  } catch (error) {
+    if (!error.status) checking = setTimeout(checkNow, AWAY_MS);
+    return saving.busy ? undefined : saving.failed(error);
+  }
   showProblems();
 }
 
 function showProblems() {
   const places = new Map([...document.querySelectorAll("[data-problems]")].map((node) => [node.dataset.problems, node]));
   for (const node of places.values()) node.replaceChildren();
-  const homeless = [];
   for (const problem of page.found.problems) {
     let path = problem.path;
     while (path && !places.has(path)) path = path.replace(/(\[\d+\]|\.?[^.[]+)$/, "");
-    const item = h("li", { class: problem.warning ? "doubt" : "wrong" }, problem[language()]);
-    if (places.has(path)) places.get(path).append(item);
-    else if (!TABS.some((tab) => problem.path.startsWith(tab)) && !problem.warning) homeless.push(problem);
+    places.get(path)?.append(h("li", { class: problem.warning ? "doubt" : "wrong" }, problem[language()]));
   }
-  if (homeless.length) page.message ||= `${t("elsewhere")}: ${homeless.map((problem) => `${problem.path}: ${problem[language()]}`).join(" ")}`;
   for (const node of document.querySelectorAll("[data-reading]")) {
     const lines = page.found.hours?.[node.dataset.reading]?.[language()] ?? [];
     node.replaceChildren(...lines.map((line) => h("li", {}, line)));
@@ -192,59 +196,19 @@ function showProblems() {
     const mark = badge(tab);
     if (mark && button) button.append(mark);
   }
-  showState();
+  saving.show();
 }
 
-function showState() {
-  const wrong = page.found.problems.filter((problem) => !problem.warning), dirty = isDirty();
-  const doubts = page.found.problems.filter((problem) => problem.warning && TABS.some((tab) => problem.path.startsWith(tab))).length;
-  const drawnWrong = wrong.filter((problem) => TABS.some((tab) => problem.path.startsWith(tab)) || page.configuration?.thresholds.some((entry) => problem.path.startsWith(entry.path)));
-  const text = page.message || (drawnWrong.length ? t("wrong", { n: drawnWrong.length }) : t(dirty ? "dirty" : "clean")) + (doubts && !drawnWrong.length ? ` ${t("doubts", { n: doubts })}` : "");
-  const bar = get("state");
-  bar.textContent = text;
-  bar.className = page.message ? page.messageClass : drawnWrong.length ? "wrong" : dirty ? "dirty" : "";
-  get("save").disabled = !dirty || wrong.length > 0;
-  get("undo").hidden = !dirty;
+// To where a problem can be put right: its tab, its card, and the sentence itself in view.
+function lead(problem) {
+  const tab = saving.tabOf(problem), index = /^\w+\[(\d+)\]/.exec(problem.path)?.[1];
+  if (["zone", "mask", "line"].includes(tab) && index !== undefined) page.choose(tab, Number(index));
+  else { page.tab = tab; page.chosen = null; redraw(); }
+  const told = [...get("panel").querySelectorAll(".problems li")].find((item) => item.textContent === problem[language()]);
+  told?.scrollIntoView({ block: "center" });
 }
 
-function say(key, bad = false) { page.message = t(key); page.messageClass = bad ? "wrong" : key === "saving" ? "" : "good"; showState(); }
-const saidSaved = (answer) => say(answer.restart ? "savedRestart" : answer.told ? "savedNow" : "savedLater");
-
-get("save").addEventListener("click", async () => {
-  clearTimeout(checking);
-  say("saving");
-  get("save").disabled = true;
-  try {
-    const answer = await api.save(page.configuration.revision, outgoing());
-    if (!answer.saved) { page.found = answer; page.message = ""; redraw(); return toFirstProblem(); }
-    const chosen = page.chosen;
-    await load();
-    page.chosen = chosen;
-    redraw();
-    saidSaved(answer);
-  } catch (error) { failed(error); }
-});
-
-function toFirstProblem() {
-  const first = page.found.problems.find((problem) => !problem.warning), match = first && /^(zone|mask|line|rule)\[(\d+)\]/.exec(first.path);
-  if (match && match[1] !== "rule") page.choose(match[1], Number(match[2]));
-  else if (match) openTab("rule");
-}
-get("state").addEventListener("click", toFirstProblem);
-
-get("undo").addEventListener("click", async () => { if (await ask("undoTitle", "undoText", "undo")) { await load(); redraw(); } });
-
-async function failed(error) {
-  if (error.status === 401) return showDoor("door-again");
-  if (error.code === "changed") {
-    say("changedTitle", true);
-    if (await ask("changedTitle", "changedText", "reload", "stay")) { await load(); redraw(); }
-    return;
-  }
-  const key = `e-${error.code}`, known = t(key) !== key;
-  say(known ? key : "e-other", true);
-  if (error.answer?.text) { page.message += ` ${error.answer.text}`; showState(); }
-}
+get("undo").addEventListener("click", async () => { if (await ask("undoTitle", "undoText", "undo")) await saving.anew(); });
 
 async function load() {
   page.configuration = await api.configuration();
@@ -252,7 +216,6 @@ async function load() {
   page.draft = copy({ zone, mask, line, rule, thresholds: {} });
   page.saved = JSON.stringify(page.draft);
   page.chosen = null;
-  page.message = "";
   page.found = { problems: page.configuration.problems, hours: [] };
   get("place").textContent = `${page.configuration.place} · ${page.configuration.node}`;
   changed();
@@ -283,6 +246,8 @@ async function watch() {
 
 async function showNow(now) {
   const fresh = now.fresh, nothing = get("nothing"), picture = get("picture");
+  page.now = now;
+  saving.heard(now);
   if (now.width) stage.ratio = now.height / now.width;
   get("stage").style.setProperty("--ratio", String(stage.ratio));
   stage.now = fresh ? now : null;
@@ -308,7 +273,7 @@ function showLive(now, fresh) {
     return h("li", { class: zone.firing.length ? "fires" : "" }, h("strong", {}, zone.name || t("wholePicture")), ` ${state}`,
       zone.inside.length ? ` · ${t("inside", { n: zone.inside.length })}` : "", zone.firing.length ? h("b", {}, ` ${t("fires")}`) : null);
   }));
-  get("faults").replaceChildren(...(now.faults ?? []).map((fault) => h("li", {}, fault)));
+  get("faults").replaceChildren(...(now.faults ?? []).map((fault) => h("li", {}, fault[language()])));
 }
 
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { used = true; }, { passive: true, capture: true });
@@ -327,7 +292,7 @@ function showDoor(problem = "") {
 }
 
 async function showRoom() {
-  await load();
+  if (!isDirty()) await load(); // what somebody drew before the session was over is still there
   get("door").hidden = true;
   for (const id of ["room", "savebar"]) get(id).hidden = false;
   for (const node of document.querySelectorAll(".inside")) node.hidden = false;
@@ -346,10 +311,21 @@ get("key").addEventListener("submit", async (event) => {
     await showRoom();
   } catch (error) {
     const key = `door-${error.code}`;
-    get("door-problem").textContent = t(key) === key ? t("e-other") : t(key, { n: error.answer?.wait_s });
+    get("door-problem").textContent = t(key) === key ? refusal(error) : t(key, { n: error.answer?.wait_s });
   }
 });
-get("leave").addEventListener("click", async () => { await api.leave().catch(() => undefined); page.saved = JSON.stringify(page.draft); showDoor(); });
+// Why the room cannot be entered, where it is not for the code.
+function refusal(error) {
+  const key = error.status ? `e-${error.code}` : "offline", why = error.answer?.[language()];
+  return [t(key) === key ? t("e-other") : t(key), why].filter(Boolean).join(" ");
+}
+
+get("leave").addEventListener("click", async () => {
+  if (isDirty() && !await ask("leaveTitle", "leaveText", "leave")) return;
+  await api.leave().catch(() => undefined);
+  page.draft = null;
+  showDoor();
+});
 get("boxes").addEventListener("change", (event) => { stage.showBoxes = event.target.checked; stage.render(); });
 
 function speak(code) {
@@ -363,7 +339,6 @@ function speak(code) {
 get("language").addEventListener("click", () => {
   const code = language() === "vi" ? "en" : "vi";
   try { localStorage.setItem("tuquan-language", code); } catch { /* a browser that keeps nothing */ }
-  page.message = "";
   speak(code);
 });
 
@@ -376,14 +351,17 @@ function ask(title, text, yes, no = "cancel") {
 }
 get("dialog-yes").addEventListener("click", () => get("dialog").close("yes"));
 get("dialog-no").addEventListener("click", () => get("dialog").close(""));
-addEventListener("beforeunload", (event) => { if (isDirty()) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (isDirty() || saving.busy) event.preventDefault(); });
 
 async function start() {
-  const session = await api.session();
   let kept = null;
   try { kept = localStorage.getItem("tuquan-language"); } catch { /* the same */ }
-  speak(kept ?? session.language);
-  if (session.in) await showRoom(); else showDoor();
+  speak(kept ?? "vi");
+  try {
+    const session = await api.session();
+    speak(kept ?? session.language);
+    if (session.in) await showRoom(); else showDoor();
+  } catch (error) { showDoor(); get("door-problem").textContent = refusal(error); }
   watch();
 }
 start();

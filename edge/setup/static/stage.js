@@ -4,6 +4,7 @@
 // around it is 44 CSS pixels wide, for thumbs.
 
 import { s } from "./dom.js";
+import { FONT_PX, placed } from "./labels.js";
 import { clamp, contains, crossesItself, middle, moved, round } from "./geometry.js";
 import { language, t } from "./words.js";
 
@@ -12,9 +13,12 @@ export const COLOURS = ["#ffd23f", "#3ddbc0", "#ff9a62", "#8ecbff", "#dcb0ff", "
 export const colourOf = (section, index) => (section === "mask" ? "#ffffff" : section === "line" ? "#ff7ac2" : COLOURS[index % COLOURS.length]);
 const STEP = 0.005, STRIDE = 0.025, SLACK_PX = 8;
 const isLine = (section) => section === "line";
+const drawable = (entry) => Array.isArray(entry.points) && entry.points.length > 1;
+const shade = (section, index, entry) => (!isLine(section) && crossesItself(entry.points) ? "#ff4d4d" : colourOf(section, index));
 
 export class Stage {
-  // `told` has: draft(), chosen() → {section, index} or null, choose(section, index), changed(), drawn(section, points), cancelled().
+  // `told` has: draft(), chosen() → {section, index} or null, choose(section, index), changed(), drawn(section, points), cancelled(),
+  // covered() → what of the picture lies below a note: boxes of CSS pixels.
   constructor(svg, told) {
     Object.assign(this, { svg, told, ratio: 0.75, now: null, showBoxes: true, drawing: null, drag: null, ghosts: [], focus: null });
     svg.addEventListener("pointerdown", (event) => this.down(event));
@@ -166,7 +170,7 @@ export class Stage {
     const had = this.svg.contains(document.activeElement) ? this.focus : null;
     const ghosts = this.drag ? this.ghosts : [];
     for (const child of [...this.svg.children]) if (ghosts.includes(child)) child.setAttribute("class", "ghost"); else child.remove();
-    this.svg.append(this.patterns(), this.seen(), this.shapes(), this.drawing ? this.sketch() : this.handles());
+    this.svg.append(this.patterns(), this.seen(), this.shapes(), this.names(), this.drawing ? this.sketch() : this.handles());
     if (had) this.svg.querySelector(`[data-focus="${had}"]`)?.focus({ preventScroll: true });
   }
 
@@ -181,10 +185,38 @@ export class Stage {
         s("rect", { width: size * 0.3, height: size, fill: "#fff", "fill-opacity": 0.35 })));
   }
 
-  label([x, y], text, colour, dark = "#0b1622") {
-    const node = s("text", { x, y, fill: colour, stroke: dark, "stroke-width": 3.5 * this.px, "font-size": 13 * this.px, class: "label" });
+  // Names stand above all shapes: that of the chosen one first, then what the group drew, then who is seen.
+  names() {
+    const draft = this.told.draft(), chosen = this.told.chosen(), px = this.px, pixels = (points) => points.map((point) => this.xy(point).map((v) => v / px));
+    const wanted = [];
+    for (const section of ["zone", "line", "mask"]) {
+      draft[section].forEach((entry, index) => {
+        if (!drawable(entry)) return;
+        const count = section === "zone" ? this.within(entry.points) : 0, isChosen = chosen?.section === section && chosen.index === index;
+        wanted.push({ name: entry.name ?? "", end: count ? ` · ${count}` : "", points: pixels(entry.points), colour: shade(section, index, entry), rank: isChosen ? 0 : 1 });
+      });
+    }
+    for (const { track: { id, score, box: [y0, x0, y1, x1] }, firing } of this.followed()) {
+      wanted.push({ name: px < 1.9 ? `${id} · ${Math.round(score * 100)}%` : String(id), points: pixels([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), colour: firing ? "#ff8d8d" : "#fff", rank: 2 });
+    }
+    const dots = pixels((this.points() ?? []).filter(Array.isArray)).map(([x, y]) => ({ x: x - 9, y: y - 9, w: 18, h: 18 }));
+    const found = placed(wanted.filter(({ name }) => name.trim()).sort((a, b) => a.rank - b.rank), {
+      wide: WIDE / px, tall: (WIDE * this.ratio) / px, family: getComputedStyle(this.svg).fontFamily, shy: dots, taken: this.told.covered(),
+    });
+    return s("g", { class: "names", "aria-hidden": "true" }, ...found.flatMap((one) => this.label(one)));
+  }
+
+  label({ text, x, y, w, h, colour, from }) {
+    const px = this.px, node = s("text", { x: (x + 3) * px, y: (y + h - 4.5) * px, fill: colour, stroke: "#0b1622", "stroke-width": 3.5 * px, "font-size": FONT_PX * px, class: "label" });
     node.textContent = text;
-    return node;
+    if (!from) return [node];
+    const to = [Math.min(Math.max(from[0], x), x + w), from[1] > y + h / 2 ? y + h : y];
+    return [s("line", { x1: from[0] * px, y1: from[1] * px, x2: to[0] * px, y2: to[1] * px, stroke: colour, "stroke-width": 1.5 * px, "stroke-dasharray": `${3 * px} ${3 * px}`, class: "leader" }), node];
+  }
+
+  followed() {
+    const firing = new Set((this.now?.findings ?? []).flatMap((finding) => finding.tracks));
+    return this.showBoxes ? (this.now?.tracks ?? []).filter((track) => track.confirmed).map((track) => ({ track, firing: firing.has(track.id) })) : [];
   }
 
   seen() {
@@ -199,7 +231,6 @@ export class Stage {
       const firing = (this.now.findings ?? []).some((finding) => finding.tracks.includes(track.id));
       const kind = firing ? "fires" : track.confirmed ? "sure" : "unsure";
       group.append(s("rect", { x, y, width: right - x, height: bottom - y, class: `track ${kind}${track.unseen_s > 1 ? " hidden" : ""}` }));
-      if (track.confirmed) group.append(this.label([x, y - 4 * this.px], this.px < 1.9 ? `${track.id} · ${Math.round(track.score * 100)}%` : String(track.id), firing ? "#ff8d8d" : "#fff"));
     }
     return group;
   }
@@ -213,7 +244,7 @@ export class Stage {
     const group = s("g"), draft = this.told.draft(), chosen = this.told.chosen();
     for (const section of ["mask", "zone", "line"]) {
       draft[section].forEach((entry, index) => {
-        if (!Array.isArray(entry.points) || entry.points.length < 2) return;
+        if (!drawable(entry)) return;
         group.append(this.shape(section, index, entry, chosen?.section === section && chosen.index === index));
       });
     }
@@ -221,7 +252,7 @@ export class Stage {
   }
 
   shape(section, index, entry, isChosen) {
-    const bad = !isLine(section) && crossesItself(entry.points), colour = bad ? "#ff4d4d" : colourOf(section, index);
+    const colour = shade(section, index, entry);
     const form = isLine(section) ? "polyline" : "polygon", points = this.path(entry.points);
     const group = s("g", { class: `shape-${section}` });
     group.append(s(form, { points, class: "casing", fill: "none" }));
@@ -237,11 +268,6 @@ export class Stage {
     }
     Object.assign(body.dataset, { role: "shape", section, index, focus: `shape-${section}-${index}` });
     group.append(body);
-    const top = entry.points.reduce((best, point) => (point[1] < best[1] ? point : best)), [x, y] = this.xy(top);
-    const count = section === "zone" ? this.within(entry.points) : 0;
-    const name = this.label([x, Math.max(y - 8 * this.px, 16 * this.px)], count ? `${entry.name} · ${count}` : entry.name, colour);
-    name.setAttribute("text-anchor", x > WIDE * 0.75 ? "end" : x < WIDE * 0.25 ? "start" : "middle");
-    group.append(name);
     return group;
   }
 

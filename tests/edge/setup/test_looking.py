@@ -71,7 +71,8 @@ def test_a_camera_that_hangs_is_said_on_the_page(file):
         time.sleep(0.01)
     looker.stop()
     (fault,) = desk.now()["faults"]
-    assert fault.startswith("The camera's library hangs.")
+    assert fault["en"].startswith("The camera's library hangs.")
+    assert fault["vi"].endswith("Hãy tắt tuquan setup rồi mở lại.")
 
 
 @pytest.mark.usefixtures("hanging")
