@@ -8,6 +8,7 @@ is not known all the same (the words of a library, say) is shown as it is, with 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Final
 
 from edge.errors import ConfigError
@@ -55,7 +56,7 @@ def _vietnamese(sentence: str) -> str | None:
         return WORDS[State][sentence][0]
     for english, vietnamese in _PATTERNS:
         if found := english.fullmatch(sentence):
-            return _GAP.sub(lambda gap, found=found: _filled(found, gap), vietnamese).strip()
+            return _GAP.sub(partial(_filled, found), vietnamese).strip()
     return None
 
 

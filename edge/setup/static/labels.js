@@ -47,18 +47,17 @@ function anywhere([x, y], w, wide, tall) {
   return places.sort((a, b) => far(a) - far(b));
 }
 
-// `wanted`, the most important first: { name, end, points (in pixels), colour }. `taken` is where nothing may stand,
-// `shy` where it had better not. Returns { text, x, y, w, h, colour, from }, `from` the place that a name that had
-// to go far belongs to. For what finds no room there is no name: the list beside the picture has it.
-export function placed(wanted, { wide, tall, family, taken = [], shy = [] }) {
+// `wanted`, the most important first: { name, end, points (in pixels), colour, roams: whether it may stand far away }.
+// `shy` is where a name stands only if there is no other place. Returns { text, x, y, w, h, colour, from }; `from` is
+// where a name belongs that had to go far. What finds no room has no name: the list beside the picture has it.
+export function placed(wanted, { wide, tall, family, shy = [] }) {
   const done = [], most = Math.max(60, wide * SHARE);
-  for (const { name, end = "", points, colour } of wanted) {
+  for (const { name, end = "", points, colour, roams = true } of wanted) {
     const text = fitted(name, end, most, family), w = width(text, family);
     const inside = ([x, y]) => ({ x: Math.min(Math.max(x, EDGE), wide - w - EDGE), y: Math.min(Math.max(y, EDGE), tall - HIGH - EDGE), w, h: HIGH });
-    const free = (box) => !done.some((other) => meet(box, other)) && !taken.some((other) => meet(box, other));
+    const free = (box) => !done.some((other) => meet(box, other));
     const near = beside(points, w).map(inside).filter(free);
-    const anchor = points[0];
-    const box = near.find((one) => !shy.some((other) => meet(one, other))) ?? near[0] ?? anywhere(anchor, w, wide, tall).map(inside).find(free);
+    const box = near.find((one) => !shy.some((other) => meet(one, other))) ?? near[0] ?? (roams ? anywhere(points[0], w, wide, tall).map(inside).find(free) : null);
     if (!box) continue;
     const nearest = points.reduce((best, p) => (reach(box, p) < reach(box, best) ? p : best));
     done.push({ ...box, text, colour, from: reach(box, nearest) > FAR && !near.length ? nearest : null });

@@ -34,9 +34,10 @@ const page = {
     page.changed();
     redraw();
   },
-  addRule() {
+  addRule(about = null) {
     const zone = page.draft.zone.find((entry) => !page.draft.rule.some((rule) => rule.zone === entry.name));
-    page.draft.rule.push({ kind: "intrusion", ...(zone ? { zone: zone.name } : {}) });
+    page.draft.rule.push(about ?? { kind: "intrusion", ...(zone ? { zone: zone.name } : {}) });
+    Object.assign(page, { tab: "rule", chosen: null });
     page.changed();
     redraw(`[data-card="rule[${page.draft.rule.length - 1}]"] select`);
   },
@@ -98,11 +99,6 @@ const stage = new Stage(get("drawing"), {
     input?.select();
   },
   cancelled: page.cancelDrawing,
-  covered() {
-    const stands = get("stage").getBoundingClientRect();
-    return [get("hint"), get("nothing")].filter((note) => !note.hidden).map((note) => note.getBoundingClientRect())
-      .map((box) => ({ x: box.left - stands.left, y: box.top - stands.top, w: box.width, h: box.height }));
-  },
 });
 const saving = new Saving({
   page, dirty: () => isDirty(), load: () => load(), redraw: () => redraw(), lead: (problem) => lead(problem), ask: (...words) => ask(...words), leave: (word) => showDoor(word),
@@ -225,6 +221,7 @@ async function load() {
 
 // On a phone the picture stays in view, and the tabs below it.
 new ResizeObserver(([entry]) => document.documentElement.style.setProperty("--view", `${Math.round(entry.target.offsetHeight)}px`)).observe(document.querySelector(".view"));
+new ResizeObserver(([entry]) => document.documentElement.style.setProperty("--bar", `${Math.max(64, Math.round(entry.target.offsetHeight))}px`)).observe(get("savebar"));
 
 let shownAt = 0, used = true;
 const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
@@ -257,7 +254,8 @@ async function showNow(now) {
     await picture.decode().catch(() => undefined);
   }
   picture.classList.toggle("stale", !fresh);
-  nothing.hidden = fresh;
+  nothing.hidden = fresh || page.drawing;
+  get("boxes").closest("label").hidden = !fresh;
   if (!fresh) nothing.textContent = t(!page.configuration?.camera ? "noCamera" : !now.asked ? "notAsked" : performance.now() < 4000 ? "waiting" : "noPicture");
   if (!stage.drag) stage.render();
   showLive(now, fresh);

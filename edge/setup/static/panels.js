@@ -52,6 +52,8 @@ function shapeCard(page, section, entry, index) {
     return card;
   }
   const buttons = h("div", { class: "buttons" });
+  const about = { zone: { kind: "intrusion", zone: entry.name }, line: { kind: "crossing", line: entry.name } }[section];
+  if (about && !page.draft.rule.some((rule) => rule[section] === entry.name)) buttons.append(h("button", { type: "button", class: "quiet", onclick: () => page.addRule(about) }, `+ ${t("addRuleHere")}`));
   if (section === "line") buttons.append(h("button", { type: "button", class: "quiet", onclick: () => { entry.points.reverse(); page.changed(); page.paint(); } }, `⇅ ${t("flip")}`));
   if (section !== "mask" || entry.points.length > 3) {
     const least = section === "line" ? 2 : 3;
@@ -68,7 +70,7 @@ function shapeCard(page, section, entry, index) {
 }
 
 export function rulesPanel(page) {
-  return [note("aboutRule"), h("button", { type: "button", class: "add", onclick: page.addRule }, `+ ${t("addRule")}`),
+  return [note("aboutRule"), h("button", { type: "button", class: "add", onclick: () => page.addRule() }, `+ ${t("addRule")}`),
     page.draft.rule.length ? null : h("p", { class: "empty" }, t("none")),
     ...page.draft.rule.map((rule, index) => ruleCard(page, rule, index)), problems("rule")];
 }

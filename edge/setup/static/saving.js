@@ -31,6 +31,7 @@ export class Saving {
       : [t(dirty ? "dirty" : "clean"), doubts.length ? t("doubts", { n: doubts.length }) : ""];
     const first = word && word.key !== "notSaved" ? null : here[0] ?? doubts[0];
     bar.replaceChildren(h("span", {}, text.filter(Boolean).join(" ")), ...(first ? [h("button", { type: "button", class: "link", onclick: () => this.told.lead(first) }, t("show"))] : []));
+    get("savebar").classList.toggle("telling", Boolean(word) && word.key !== "saving");
     bar.className = word ? word.kind : wrong.length ? "wrong" : dirty ? "dirty" : "";
     get("save").disabled = this.busy || !dirty || wrong.length > 0;
     get("undo").hidden = this.busy || !dirty;

@@ -17,8 +17,7 @@ const drawable = (entry) => Array.isArray(entry.points) && entry.points.length >
 const shade = (section, index, entry) => (!isLine(section) && crossesItself(entry.points) ? "#ff4d4d" : colourOf(section, index));
 
 export class Stage {
-  // `told` has: draft(), chosen() → {section, index} or null, choose(section, index), changed(), drawn(section, points), cancelled(),
-  // covered() → what of the picture lies below a note: boxes of CSS pixels.
+  // `told` has: draft(), chosen() → {section, index} or null, choose(section, index), changed(), drawn(section, points), cancelled().
   constructor(svg, told) {
     Object.assign(this, { svg, told, ratio: 0.75, now: null, showBoxes: true, drawing: null, drag: null, ghosts: [], focus: null });
     svg.addEventListener("pointerdown", (event) => this.down(event));
@@ -197,11 +196,12 @@ export class Stage {
       });
     }
     for (const { track: { id, score, box: [y0, x0, y1, x1] }, firing } of this.followed()) {
-      wanted.push({ name: px < 1.9 ? `${id} · ${Math.round(score * 100)}%` : String(id), points: pixels([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), colour: firing ? "#ff8d8d" : "#fff", rank: 2 });
+      wanted.push({ name: px < 1.9 ? `${id} · ${Math.round(score * 100)}%` : String(id), points: pixels([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), colour: firing ? "#ff8d8d" : "#fff", rank: 2, roams: false });
     }
-    const dots = pixels((this.points() ?? []).filter(Array.isArray)).map(([x, y]) => ({ x: x - 9, y: y - 9, w: 18, h: 18 }));
+    const around = (places, reach) => pixels(places).map(([x, y]) => ({ x: x - reach, y: y - reach, w: 2 * reach, h: 2 * reach }));
+    const shy = [...around((this.points() ?? []).filter(Array.isArray), 9), ...around(draft.line.filter(drawable).map(({ points: [a, b] }) => middle(a, b)), 22)];
     const found = placed(wanted.filter(({ name }) => name.trim()).sort((a, b) => a.rank - b.rank), {
-      wide: WIDE / px, tall: (WIDE * this.ratio) / px, family: getComputedStyle(this.svg).fontFamily, shy: dots, taken: this.told.covered(),
+      wide: WIDE / px, tall: (WIDE * this.ratio) / px, family: getComputedStyle(this.svg).fontFamily, shy,
     });
     return s("g", { class: "names", "aria-hidden": "true" }, ...found.flatMap((one) => this.label(one)));
   }

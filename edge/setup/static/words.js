@@ -34,6 +34,7 @@ const WORDS = {
   addZone: ["Vẽ vùng mới", "Draw a zone"],
   addMask: ["Vẽ vùng che mới", "Draw a mask"],
   addLine: ["Vẽ vạch mới", "Draw a line"],
+  addRuleHere: ["Thêm quy tắc cho chỗ này", "Add a rule for this"],
   addRule: ["Thêm quy tắc", "Add a rule"],
   none: ["Chưa có.", "There is none yet."],
   drawArea: ["Kéo trên hình để vẽ khung, hoặc chạm từng góc rồi chạm lại góc đầu.", "Drag over the picture, or tap each corner and the first one again."],
@@ -101,8 +102,8 @@ const WORDS = {
   held: ["tạm chờ: {n}", "holding off: {n}"],
   waiting: ["Đang đợi hình…", "Waiting for a picture…"],
   noPicture: [
-    "Chưa có hình. Tiến trình nhìn (tuquan run vision) không chạy, hoặc camera bị mất. Vẫn vẽ và lưu được.",
-    "There is no picture. The vision process (tuquan run vision) is not running, or its camera is lost. Drawing and saving still work.",
+    "Chưa có hình: camera chưa chạy, hoặc bị mất. Vẫn vẽ và lưu được.",
+    "There is no picture: the camera is not running, or is lost. Drawing and saving still work.",
   ],
   notAsked: [
     "Không ghi được vào thư mục chạy của máy nên không xin được hình. Hãy chạy: sudo tuquan setup.",
@@ -139,7 +140,7 @@ const WORDS = {
   versionsText: ["Mỗi lần lưu, bản trước được giữ lại (20 bản gần nhất).", "Each time you save, the former version is kept (the last 20)."],
   noVersions: ["Chưa có bản cũ nào.", "There is no former version yet."],
   until: ["dùng đến {n}", "in use until {n}"],
-  holds: ["{zone} vùng, {mask} che, {line} vạch, {rule} quy tắc", "{zone} zones, {mask} masks, {line} lines, {rule} rules"],
+  holds: ["{zone} vùng, {mask} che, {line} vạch, {rule} quy tắc", "zones {zone}, masks {mask}, lines {line}, rules {rule}"],
   restore: ["Dùng lại", "Restore"],
   restoreTitle: ["Dùng lại bản cũ?", "Restore this version?"],
   restoreTextDirty: [
@@ -160,11 +161,11 @@ const WORDS = {
   saving: ["Đang lưu…", "Saving…"],
   savedSoon: [
     "Đã lưu lúc {at}: {zone} vùng, {mask} che, {line} vạch, {rule} quy tắc. Camera đang chạy lại để dùng bản mới…",
-    "Saved at {at}: {zone} zones, {mask} masks, {line} lines, {rule} rules. The camera starts anew to take it up…",
+    "Saved at {at} (zones {zone}, masks {mask}, lines {line}, rules {rule}). The camera starts anew to take it up…",
   ],
   savedNow: [
     "Đã lưu lúc {at}: {zone} vùng, {mask} che, {line} vạch, {rule} quy tắc. Camera đang dùng bản này.",
-    "Saved at {at}: {zone} zones, {mask} masks, {line} lines, {rule} rules. The camera goes by it now.",
+    "Saved at {at} (zones {zone}, masks {mask}, lines {line}, rules {rule}). The camera goes by it now.",
   ],
   savedLater: [
     "Đã lưu lúc {at}, nhưng chưa dùng: camera chưa chạy. Khi camera chạy, máy sẽ dùng bản này.",

@@ -17,7 +17,7 @@ from edge.config import NodeConfig
 from edge.settings import settings_of
 
 _RANGE = (" between 1 and 9 s", " at least 0.5", " at most 4 days", "")
-_GAPS = {
+_GAPS: dict[str, dict[str, tuple[str, ...]]] = {
     "edge.settings": {
         "what": ("a number", "a whole number", "true or false", 'a list, each entry a text in "quotes"'),
         "bounds": _RANGE,
@@ -65,7 +65,8 @@ def sentences_of(module: ModuleType) -> Iterator[str]:
     silent = {id(part) for node in ast.walk(tree) for quiet in _quiet(node) for part in ast.walk(quiet)}
     for node in ast.walk(tree):
         if id(node) not in silent and isinstance(node, ast.Constant | ast.JoinedStr):
-            yield from filter(_SENTENCE.fullmatch, _filled(node, _GAPS.get(module.__name__, {})))
+            filled = _filled(node, _GAPS.get(module.__name__, {}))
+            yield from (text for text in filled if _SENTENCE.fullmatch(text))
 
 
 def _quiet(node: ast.AST) -> Iterator[ast.AST]:
@@ -80,13 +81,16 @@ def _quiet(node: ast.AST) -> Iterator[ast.AST]:
             yield from parts
 
 
-def _filled(node: ast.expr, gaps: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def _filled(node: ast.Constant | ast.JoinedStr, gaps: dict[str, tuple[str, ...]]) -> Iterator[str]:
     if isinstance(node, ast.Constant):
         yield from (node.value,) if isinstance(node.value, str) else ()
         return
-    assert isinstance(node, ast.JoinedStr)
-    choices = [
-        (part.value,) if isinstance(part, ast.Constant) else gaps.get(ast.unparse(part.value), ("7",))
-        for part in node.values
-    ]
-    yield from ("".join(map(str, chosen)) for chosen in itertools.product(*choices))
+    choices = [_choices(part, gaps) for part in node.values]
+    yield from ("".join(chosen) for chosen in itertools.product(*choices))
+
+
+def _choices(part: ast.expr, gaps: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    if isinstance(part, ast.FormattedValue):
+        return gaps.get(ast.unparse(part.value), ("7",))
+    assert isinstance(part, ast.Constant)
+    return (str(part.value),)

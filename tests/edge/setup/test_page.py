@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import tomllib
 
@@ -10,6 +11,7 @@ import pytest
 
 from edge.looks import LookLog
 from edge.preview import PreviewWriter
+from edge.setup.configfile import ConfigFile
 from models.detection import Detection
 from sensors.polygon import parse_points
 from tests.edge.setup.eye import Eye, person
@@ -243,6 +245,182 @@ def test_a_former_version_comes_back(page, file):
     page("#dialog-yes").click()
     page.wait(lambda: file.read_bytes() == before)
     page.wait(lambda: len(page.all("[data-version]")) == 2)
+
+
+def renamed(page, name):
+    """Something to save: another name for the first zone."""
+    page(".pick").click()
+    page.type(".card.chosen .field input", name)
+    page.wait(lambda: page("#save").is_enabled())
+
+
+def test_saved_is_said_when_the_node_has_written_it_and_not_before(page, file, desk, monkeypatch):
+    """Nothing that looks like it stands there while the node still writes, nor before anything was saved."""
+    real, written = desk.save, threading.Event()
+
+    def slow(*args):
+        written.wait(8)
+        return real(*args)
+
+    monkeypatch.setattr(desk, "save", slow)
+    page.come_in()
+    assert "lưu" not in page("#state").text
+    renamed(page, "Cổng Nam")
+    page("#save").click()
+    page.wait(lambda: page("#state").text == "Đang lưu…")
+    assert not page("#save").is_enabled()
+    assert page.driver.execute_script("return document.getElementById('room').inert")
+    assert "Cổng Nam" not in file.read_text(encoding="utf-8")
+    written.set()
+    page.wait(lambda: page("#state").text.startswith("Đã lưu lúc"))
+    assert raw(file)["zone"][0]["name"] == "Cổng Nam"
+
+
+def test_the_page_says_from_when_on_it_counts(page, file, desk, run):
+    """Not while the camera does not run; as soon as it has begun anew with what was saved."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    page.save()
+    assert "chưa dùng: camera chưa chạy" in page("#state").text
+    with Eye(desk.config, run):
+        page.wait(lambda: "Camera đang dùng bản này" in page("#state").text)
+        page.wait(lambda: page("#live").text)
+        page.type(".card.chosen .field input", "Cổng Bắc")
+        page.save()
+        assert "Camera đang chạy lại" in page("#state").text
+        time.sleep(1.2)
+        assert "Camera đang chạy lại" in page("#state").text
+    with Eye(desk.config, run):
+        page.wait(lambda: "Camera đang dùng bản này" in page("#state").text)
+
+
+def test_a_card_that_is_full_is_said_with_what_to_do(page, file, monkeypatch):
+    """In the group's language, the system's own words too; what was drawn is still there."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    before = file.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(ConfigFile, "_write", full)
+        page("#save").click()
+        page.wait(lambda: "CHƯA LƯU" in page("#state").text)
+        assert "thẻ nhớ đã đầy" in page("#state").text
+        assert "wrong" in page("#state").get_attribute("class")
+    assert file.read_bytes() == before
+    page.save()
+    assert raw(file)["zone"][0]["name"] == "Cổng Nam"
+
+
+def test_an_answer_that_was_lost_is_not_taken_for_a_failure_nor_for_a_success(page, file):
+    """The page does not know, and says so; saving again finds out, and saves nothing twice."""
+    page.come_in()
+    page(".add").click()
+    page.drag((0.6, 0.2), (0.7, 0.4), (0.9, 0.8))
+    page.wait(lambda: page("#save").is_enabled())
+    page.driver.execute_script(
+        "window.real = window.fetch; window.fetch = (path, given) => window.real(path, given)"
+        ".then((answer) => { if (path === '/api/save') throw new TypeError('lost'); return answer; })"
+    )
+    page("#save").click()
+    page.wait(lambda: "chưa rõ đã lưu hay chưa" in page("#state").text)
+    page.driver.execute_script("window.fetch = window.real")
+    page.save()
+    assert len(raw(file)["zone"]) == 2
+    assert "Đã lưu" in page("#state").text
+
+
+def test_what_is_wrong_elsewhere_in_the_file_is_said_apart(page, file):
+    """With its place, in Vietnamese; and a threshold leads to its slider."""
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("port = 1883", "port = 188300") + "\n[tracker]\nmin_score = 7.0\n", encoding="utf-8"
+    )
+    page.come_in()
+    said = page("#elsewhere").text
+    assert "broker[0].port Chỗ này phải là số nguyên từ 1 đến 65535" in said
+    assert "tracker" not in said
+    page("#state .link").click()
+    assert page("#tab-try").get_attribute("aria-selected") == "true"
+    page.wait(lambda: "từ 0.1 đến 0.95" in page(".thresholds .problems .wrong").text)
+
+
+def test_a_file_that_cannot_be_read_is_said_at_the_door(page, file):
+    """Where it is wrong, and that it is not the code."""
+    file.write_text(file.read_text(encoding="utf-8") + "\n[tracker\n", encoding="utf-8")
+    page.open()
+    page("#code").send_keys(page.served.access.renew())
+    page("#key button").click()
+    page.wait(lambda: "Chỗ này viết chưa đúng ở `[tracker`" in page("#door-problem").text)
+
+
+def test_a_zone_without_a_rule_gets_one_by_a_touch(page, file):
+    """Where the page says that nothing will be told there."""
+    page.come_in()
+    page(".add").click()
+    page.drag((0.6, 0.2), (0.7, 0.4), (0.9, 0.8))
+    page.wait(lambda: "Thêm quy tắc cho chỗ này" in page(".card.chosen").text)
+    page(".card.chosen .buttons button").click()
+    page.save()
+    assert raw(file)["rule"][1] == {"kind": "intrusion", "zone": raw(file)["zone"][1]["name"]}
+
+
+def test_what_was_drawn_is_still_there_after_a_session_is_over(page, file):
+    """Half an hour at the gate must not cost the drawing."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    page.driver.delete_all_cookies()
+    page.wait(lambda: page("#code").is_displayed())
+    page("#code").send_keys(page.served.access.renew())
+    page("#key button").click()
+    page.wait(lambda: page("#room").is_displayed())
+    page.save()
+    assert raw(file)["zone"][0]["name"] == "Cổng Nam"
+
+
+CLOSE = "".join(
+    f"""
+[[{section}]]
+name = "{name}"
+points = "{points}"
+"""
+    for section, name, points in (
+        ("zone", "Lối vào phía sau chợ cá", "0.12,0.41 0.52,0.42 0.52,0.8 0.12,0.8"),
+        ("zone", "Bãi giữ xe số 2 - phía Đông, cạnh trạm điện cũ", "0.55,0.02 0.99,0.03 0.99,0.4 0.6,0.4"),
+        ("zone", "Quầy rau", "0.8,0.05 0.99,0.05 0.99,0.2 0.8,0.2"),
+        ("zone", "Quầy cá", "0.81,0.06 0.98,0.06 0.98,0.19 0.81,0.19"),
+        ("zone", "Góc dưới", "0.9,0.93 1,0.93 1,1 0.9,1"),
+        ("mask", "Cửa sổ nhà số 12", "0,0 0.2,0 0.2,0.2 0,0.2"),
+        ("mask", "Ban công nhà số 14", "0.15,0.02 0.3,0.02 0.3,0.2 0.15,0.2"),
+        ("line", "Cổng Đông", "0.1,0.42 0.9,0.42"),
+        ("line", "Cổng Tây", "0.1,0.99 0.9,0.99"),
+    )
+)
+
+
+@pytest.mark.parametrize("screen", ["page", "phone"])
+def test_names_on_the_picture_cover_neither_each_other_nor_the_edge(screen, request, file, desk, run):
+    """However close together the group drew, on a phone and on a desk; somebody walks about there too."""
+    file.write_text(file.read_text(encoding="utf-8") + CLOSE, encoding="utf-8")
+    page = request.getfixturevalue(screen)
+    with Eye(desk.config, run):
+        page.come_in()
+        page.wait(lambda: page.all(".track.fires"))
+        page.wait(lambda: len(page.all("#drawing .label")) == 11)
+        for _ in ("nothing is chosen", "the first zone is"):
+            boxes = page.driver.execute_script(
+                "return [...document.querySelectorAll('#drawing, .label')]"
+                ".map((e) => e.getBoundingClientRect()).map((b) => [b.left, b.top, b.right, b.bottom])"
+            )
+            (left, top, right, bottom), *names = boxes
+            assert len(names) == 11
+            for n, (x0, y0, x1, y1) in enumerate(names):
+                assert left <= x0 < x1 <= right
+                assert top <= y0 < y1 <= bottom
+                assert not [o for o in names[:n] if o[0] < x1 and x0 < o[2] and o[1] < y1 and y0 < o[3]]
+            page(".pick").click()
 
 
 def test_somebody_elses_change_is_not_overwritten(page, file):

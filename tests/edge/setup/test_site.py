@@ -144,6 +144,41 @@ def test_problems_come_with_their_place_in_both_languages(served):
     assert "tự cắt nhau" in said["zone[0].points"]["vi"]
 
 
+def test_faults_and_refusals_come_in_both_languages(served, run):
+    """Whatever the node has to say to somebody on the page."""
+    PreviewWriter(run).publish(
+        np.zeros((24, 32, 3), np.uint8),
+        Preview(at_ns=time.monotonic_ns(), faults=["It is too dark for the camera to see anything."]),
+    )
+    caller = served.come_in()
+    (fault,) = caller.get(f"{served.url}api/now", timeout=5).json()["faults"]
+    assert fault["en"].startswith("It is too dark")
+    assert fault["vi"].startswith("Tối quá")
+    answer = caller.post(f"{served.url}api/check", json={"zone": 3}, timeout=5).json()
+    assert answer["en"].startswith("zone is a list")
+    assert "tải lại trang" in answer["vi"]
+
+
+def test_an_eye_that_began_after_saving_has_taken_it_up(served, run):
+    """One that began before has not, however fresh its pictures are."""
+    caller = served.come_in()
+    before = PreviewWriter(run)
+
+    def taken_up(writer):
+        writer.publish(np.zeros((24, 32, 3), np.uint8), Preview(at_ns=time.monotonic_ns()))
+        return caller.get(f"{served.url}api/now", timeout=5).json()["taken_up"]
+
+    assert not taken_up(before)
+    revision, draft = draft_of(caller, served)
+    draft["zone"][0]["name"] = draft["rule"][0]["zone"] = "Cổng Nam"
+    answer = caller.post(
+        f"{served.url}api/save", json={"revision": revision, "draft": draft}, timeout=5
+    ).json()
+    assert (answer["saved"], answer["told"], answer["running"]) == (True, True, True)
+    assert not taken_up(before)
+    assert taken_up(PreviewWriter(run))
+
+
 def test_hours_are_read_out(served):
     """So that a group sees what its rows mean."""
     caller = served.come_in()
