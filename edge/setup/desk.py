@@ -86,10 +86,10 @@ class Desk:
             "node": f"{node.commune}/{node.name}",
             "place": node.place,
             "camera": bool(config.camera.source),
-            "labels": _labels(config),
+            "labels": _labels(config, read.raw),
             "kinds": _kinds(),
             **drawn_of(read.raw),
-            "thresholds": _thresholds(config),
+            "thresholds": _thresholds(config, read.raw),
             **_found(found),
         }
 
@@ -219,11 +219,17 @@ def _said(sentence: str) -> dict[str, str]:
     return {language.value: spoken(sentence, language) for language in Language}
 
 
-def _labels(config: NodeConfig) -> list[dict[str, str]]:
-    """What the model knows of what a market's rules are about, and whatever else its rules name already."""
+def _labels(config: NodeConfig, raw: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the model knows of what a market's rules are about, and whatever else its rules name already.
+
+    Those that the model does not know are among them: what is wrong has to be seen to be taken away.
+    """
     spec = load_manifest().models.get(config.detector.model)
     known = set(spec.labels.values()) if spec is not None else {"person"}
-    used = {label for rule in config.rule for label in rule.labels}
+    written = [rule.get("labels") for rule in drawn_of(raw)["rule"]]
+    used = {
+        label for labels in written if isinstance(labels, list) for label in labels if isinstance(label, str)
+    }
     offered = [label for label in _USUAL if label in known] + sorted(used - set(_USUAL))
     return [
         {"label": label, "vi": label_phrase(label), "en": label_phrase(label, Language.EN)}
@@ -246,8 +252,11 @@ def _kinds() -> dict[str, dict[str, Any]]:
     }
 
 
-def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
-    """What the page offers as sliders and choices, with the bounds that `tuquan check` has."""
+def _thresholds(config: NodeConfig, raw: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the page offers as sliders and choices, with the bounds that `tuquan check` has.
+
+    A value that is refused is shown as the file has it, and not what would count without it.
+    """
     offered = []
     for path in THRESHOLDS:
         section, _, key = path.partition(".")
@@ -256,7 +265,7 @@ def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
         offered.append(
             {
                 "path": path,
-                "value": getattr(settings, key),
+                "value": _written(raw, section, key, getattr(settings, key)),
                 "default": setting.default,
                 "min": setting.minimum,
                 "max": setting.maximum,
@@ -265,6 +274,12 @@ def _thresholds(config: NodeConfig) -> list[dict[str, Any]]:
             }
         )
     return offered
+
+
+def _written(raw: Mapping[str, Any], section: str, key: str, usual: object) -> object:
+    table = raw.get(section)
+    value = table.get(key, usual) if isinstance(table, dict) else usual
+    return value if isinstance(value, str | int | float) else usual
 
 
 def _hours(document: object) -> list[dict[str, list[str]] | None]:

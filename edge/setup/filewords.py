@@ -11,7 +11,8 @@ _READING: Final[tuple[tuple[str, str], ...]] = (
     (r"This is missing and has no default\. (.*)", r"Chỗ này còn thiếu. {1}"),
     (r"Its square brackets are missing\. (.*)", r"Thiếu dấu ngoặc vuông. {1}"),
     (r"This must be an ordinary number\. (.*)", r"Số này không dùng được. {1}"),
-    (r"This must be one of (.*?)\.( Did you mean .*)?", r"Chỉ được ghi một trong: \1.{2}"),
+    (r"This must be one of (.*?)\.( Did you mean .*)?", r"Chỉ được chọn một trong: {1}.{2}"),
+    (r'"low", "normal", "high"', r"“low” (thấp), “normal” (vừa), “high” (cao)"),
     (
         r"This must be (.*?)( (?:at least|at most|between) .*?)?( in \S+?)?(, such as .*)?\.",
         r"Chỗ này phải là {1}{2}{3}{4}.",

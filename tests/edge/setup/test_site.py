@@ -159,6 +159,19 @@ def test_faults_and_refusals_come_in_both_languages(served, run):
     assert "tải lại trang" in answer["vi"]
 
 
+def test_what_is_wrong_in_the_file_is_shown_as_the_file_has_it(served, file):
+    """A label that no model knows can be taken away only where it stands; a threshold likewise."""
+    text = file.read_text(encoding="utf-8").replace(
+        'kind = "intrusion"', 'kind = "intrusion"\nlabels = ["person", "unicorn", 5]'
+    )
+    file.write_text(text + '\n[tracker]\nmin_score = 7.0\n[motion]\nsensitivity = "hihg"\n', encoding="utf-8")
+    found = served.come_in().get(f"{served.url}api/configuration", timeout=5).json()
+    assert {"label": "unicorn", "vi": "unicorn", "en": "unicorn"} in found["labels"]
+    values = {entry["path"]: entry["value"] for entry in found["thresholds"]}
+    assert (values["tracker.min_score"], values["motion.sensitivity"]) == (7.0, "hihg")
+    assert values["tracker.min_looks"] == 3
+
+
 def test_an_eye_that_began_after_saving_has_taken_it_up(served, run):
     """One that began before has not, however fresh its pictures are."""
     caller = served.come_in()
