@@ -2,7 +2,7 @@
 //
 // Lengths here are CSS pixels; the picture is `wide` by `tall`.
 
-const HIGH = 18, GAP = 3, EDGE = 3, SHARE = 0.62, FAR = 26;
+const HIGH = 18, GAP = 3, EDGE = 3, SHARE = 0.62, LEAST = 48, FAR = 26;
 const pen = document.createElement("canvas").getContext("2d");
 const widths = new Map();
 
@@ -52,15 +52,25 @@ function anywhere([x, y], w, wide, tall) {
 // where a name belongs that had to go far. What finds no room has no name: the list beside the picture has it.
 export function placed(wanted, { wide, tall, family, shy = [] }) {
   const done = [], most = Math.max(60, wide * SHARE);
+  const free = (box) => !done.some((other) => meet(box, other));
+  const inside = (w) => ([x, y]) => ({ x: Math.min(Math.max(x, EDGE), wide - w - EDGE), y: Math.min(Math.max(y, EDGE), tall - HIGH - EDGE), w, h: HIGH });
   for (const { name, end = "", points, colour, roams = true } of wanted) {
-    const text = fitted(name, end, most, family), w = width(text, family);
-    const inside = ([x, y]) => ({ x: Math.min(Math.max(x, EDGE), wide - w - EDGE), y: Math.min(Math.max(y, EDGE), tall - HIGH - EDGE), w, h: HIGH });
-    const free = (box) => !done.some((other) => meet(box, other));
-    const near = beside(points, w).map(inside).filter(free);
-    const box = near.find((one) => !shy.some((other) => meet(one, other))) ?? near[0] ?? (roams ? anywhere(points[0], w, wide, tall).map(inside).find(free) : null);
-    if (!box) continue;
-    const nearest = points.reduce((best, p) => (reach(box, p) < reach(box, best) ? p : best));
-    done.push({ ...box, text, colour, from: reach(box, nearest) > FAR && !near.length ? nearest : null });
+    const xs = points.map((p) => p[0]), own = Math.max(LEAST, Math.max(...xs) - Math.min(...xs));
+    let text = "", box = null;
+    // Cut to its shape's width before it goes elsewhere: in the midst of another shape it would name that one.
+    for (const length of own < most ? [most, own] : [most]) {
+      text = fitted(name, end, length, family);
+      const w = width(text, family), near = beside(points, w).map(inside(w)).filter(free);
+      box = near.find((one) => !shy.some((other) => meet(one, other))) ?? near[0];
+      if (box) break;
+    }
+    let from = null;
+    if (!box && roams) {
+      const w = width(text, family);
+      box = anywhere(points[0], w, wide, tall).map(inside(w)).find(free);
+      if (box) from = points.reduce((best, p) => (reach(box, p) < reach(box, best) ? p : best));
+    }
+    if (box) done.push({ ...box, text, colour, from: from && reach(box, from) > FAR ? from : null });
   }
   return done;
 }
