@@ -131,7 +131,8 @@ class Sight:
         emit: Where the camera's own state goes: covered, moved, blinded, dark, frozen. Called in the thread
             of `prepare`.
         local: The local time of a moment of the monotonic clock; None where nobody knows it.
-        film: Takes every frame once its masks are burnt in, in the thread of `prepare`; must not wait.
+        film: Takes every frame once its masks are burnt in, and what moves in it, in the thread of `prepare`;
+            must not wait.
         book: The rules; None for a new book of the configuration's.
         gated: False to look at every whole picture, moved or not: what gate and windows are measured against.
     """
@@ -143,7 +144,7 @@ class Sight:
         *,
         emit: Emit,
         local: Callable[[int], datetime | None],
-        film: Callable[[Frame], None] = lambda _frame: None,
+        film: Callable[[Frame, Motion], None] = lambda _frame, _motion: None,
         book: RuleBook | None = None,
         gated: bool = True,
     ) -> None:
@@ -168,10 +169,10 @@ class Sight:
             SensorsError, ModelsError: It is no such picture.
         """
         frame = self._masks.burn(frame)
-        self._film(frame)
+        motion = self._gate.look(frame.luma, frame.captured_ns) if self._gated else Motion(awake=True)
+        self._film(frame, motion)
         for reading in self._scene.look(frame.luma, frame.captured_ns):
             self._emit(reading)
-        motion = self._gate.look(frame.luma, frame.captured_ns) if self._gated else Motion(awake=True)
         number, owed = self._debts.add(motion)
         if owed is None:
             return Prepared(frame=frame, motion=motion, number=number)
@@ -217,6 +218,13 @@ class Sight:
         detections = tinted(restore(found, prepared.window, width, height), frame.image)
         sure = tuple(hit for hit in detections if hit.score >= self._least)
         self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
-        followed = [track.box for track in self._tracks if track.confirmed]
-        self._gate.attend(((box.y0, box.x0, box.y1, box.x1) for box in followed), frame.captured_ns)
+        followed = [_place(track.box) for track in self._tracks if track.confirmed]
+        self._gate.attend(followed, frame.captured_ns)
+        self._gate.tell(
+            prepared.motion.regions, (*followed, *(_place(hit.box) for hit in sure)), frame.captured_ns
+        )
         return detections
+
+
+def _place(box: Box) -> tuple[float, float, float, float]:
+    return box.y0, box.x0, box.y1, box.x1

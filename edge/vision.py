@@ -34,7 +34,7 @@ from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
-from sensors.camera import open_camera
+from sensors.camera import Frame, open_camera
 from sensors.errors import CameraTimeout
 from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
@@ -49,6 +49,8 @@ from sync.wire import encode
 _log = logging.getLogger(__name__)
 
 REPORT_EVERY_NS = 3_000_000_000
+TURN_EVERY_NS = 1_000_000_000
+"""How often the rules are turned, and the preview is shown, while there is nothing to look at."""
 NICE = 10
 """How far pictures stand back behind a press where both want the processor."""
 MODEL_RETRY_S = 60.0
@@ -148,6 +150,7 @@ class Vision:
         self._model = ""
         self._rate = 0.0
         self._last_look_ns = 0
+        self._handed_ns = 0
         self._next_report_ns = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -189,7 +192,7 @@ class Vision:
         feed = CameraFeed(
             self._config.camera,
             self._readings.put,
-            prepare=sight.prepare,
+            prepare=lambda frame: self._prepare(sight, frame),
             opener=self._open_camera,
             clock_ns=self._clock_ns,
         )
@@ -220,6 +223,14 @@ class Vision:
             self._housekeeping(healthy=True)
             stop.wait(0.5)
         return None
+
+    def _prepare(self, sight: Sight, frame: Frame) -> Prepared | None:
+        """In the camera's thread: of what nobody has to look at the loop gets some, for the rules' clock."""
+        prepared = sight.prepare(frame)
+        if prepared.tensor is None and 0 <= frame.captured_ns - self._handed_ns < TURN_EVERY_NS:
+            return None
+        self._handed_ns = frame.captured_ns
+        return prepared
 
     def _look(self, sight: Sight, prepared: Prepared) -> None:
         try:

@@ -36,6 +36,7 @@ from edge.withdrawn import take_withdrawn
 from edge.words import local_zone
 from models.manifest import load_manifest
 from sensors.camera import Frame
+from sensors.motion import Motion
 from sync.clock import Clock, ClockQuality
 from sync.errors import SyncError
 from sync.message import Message
@@ -126,9 +127,9 @@ class Witness:
         self._recorder.start(films=False)
         self._clerk.start()
 
-    def film(self, frame: Frame) -> None:
+    def film(self, frame: Frame, motion: Motion) -> None:
         """Film a frame; from the camera's thread, never waits."""
-        self._recorder.on_frame(frame)
+        self._recorder.on_frame(frame, still=motion.still)
 
     def take(self, seen: Seen, condition: Condition) -> None:
         """Tell what one frame led to, and keep what belongs to it."""

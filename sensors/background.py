@@ -8,12 +8,12 @@ picture by a gain and an offset, as a camera's exposure does, is followed at onc
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cells import Flags
+from sensors.cells import Flags, Pixels
 
 _LEVEL_S: Final = 5.0
 """How fast the mean follows what is within its limits."""
@@ -29,9 +29,14 @@ _LEAST_LIMIT: Final = 2.5
 """Grey levels: finer steps than this are the camera's own rounding and compression."""
 _YOUNG: Final = 10
 """So many frames a mean is taken plainly, before it is steady enough to be clipped."""
+_MANY: Final = 0.01
+"""So much of the picture is beyond its limits where an exposure is looked for; less is soon learnt."""
 _WORTH_FOLLOWING: Final = 0.5
 _COARSE: Final = 8
 """Every so many pixels are enough to measure an exposure by."""
+
+LEARN_S: Final = 0.5
+"""How often a plane is taken into the model: what it learns takes five seconds and more."""
 
 Plane = NDArray[np.float32]
 
@@ -39,13 +44,15 @@ Plane = NDArray[np.float32]
 class Background:
     """The model of one view, for planes of one size.
 
+    A plane is compared with two planes of bytes, the least and the greatest that is as usual; all arithmetic
+    in fractions is for what exceeds them, and for learning, which is due only every so often. So a still
+    night costs next to nothing.
+
     Args:
         luma: The first plane.
         factor: How many times its usual deviation a pixel has to be off to be changed.
 
     Attributes:
-        changed: After `compare`: pixels that are not as usual.
-        moving: Those of them that were different two frames ago too.
         young: Frames since it was learnt anew.
     """
 
@@ -53,34 +60,38 @@ class Background:
         self._factor = factor
         self._level = luma.astype(np.float32)
         self._noise = np.full(luma.shape, _NOISE_AT_FIRST, np.float32)
-        self._limit = np.empty_like(self._level)
-        self._recent = [self._level.copy() for _ in range(3)]
-        self._off, self._far, self._scratch = (np.zeros_like(self._level) for _ in range(3))
-        self._flags = np.zeros(luma.shape, np.bool_)
-        self.changed = np.zeros(luma.shape, np.bool_)
-        self.moving = np.zeros(luma.shape, np.bool_)
+        self._limit, self._off, self._scratch = (np.empty_like(self._level) for _ in range(3))
+        self._least, self._greatest = np.empty_like(luma), np.empty_like(luma)
+        self._recent = [luma] * 3
+        self._flags, self._changed = np.zeros(luma.shape, np.bool_), np.zeros(luma.shape, np.bool_)
+        self._unlearnt_s = 0.0
         self.young = 0
         self._set_limit()
 
-    def compare(self, luma: NDArray[np.uint8]) -> None:
-        """Find what is not as usual; nothing is learnt yet."""
-        now = self._recent.pop(0)
-        now[...] = luma
-        self._recent.append(now)
-        np.subtract(now, self._level, out=self._off)
-        self._follow_exposure(now)
-        np.abs(self._off, out=self._far)
-        np.greater(self._far, self._limit, out=self.changed)
-        np.subtract(now, self._recent[0], out=self._scratch)
-        np.abs(self._scratch, out=self._scratch)
+    def compare(self, luma: NDArray[np.uint8]) -> Flags:
+        """Find the pixels that are not as usual; nothing is learnt yet.
+
+        Args:
+            luma: The plane; it is kept for a while and must not change.
+
+        Returns:
+            Which they are; the same array with every call.
+        """
+        self._recent = [*self._recent[1:], luma]
+        changed = self._beyond(luma)
+        if np.count_nonzero(changed) > _MANY * changed.size and self._follow_exposure(luma):
+            changed = self._beyond(luma)
+        return changed
+
+    def moving(self, changed: Pixels) -> Pixels:
+        """Those of the changed pixels of the plane compared last that were different two frames ago too."""
+        before, _, now = (plane.ravel()[changed].astype(np.int16) for plane in self._recent)
         # A pixel that was white or black before shows no noise until something stands there.
-        np.greater(self._scratch, self._usual_limit, out=self.moving)
-        np.logical_and(self.moving, self.changed, out=self.moving)
-        np.greater(self._scratch, self._limit, out=self._flags)
-        np.logical_and(self.moving, self._flags, out=self.moving)
+        limit = np.maximum(self._limit.ravel()[changed], self._usual_limit)
+        return cast("Pixels", changed[np.abs(now - before) > limit])
 
     def learn(self, elapsed_s: float, spared: Flags | None = None) -> None:
-        """Take the plane that was compared last into the model.
+        """Take the plane that was compared last into the model, where it is time for that.
 
         Args:
             elapsed_s: Since the plane before it.
@@ -88,6 +99,12 @@ class Background:
         """
         self.young += 1
         plainly = self.young < _YOUNG
+        self._unlearnt_s += elapsed_s
+        if self._unlearnt_s < LEARN_S and not plainly:
+            return
+        elapsed_s, self._unlearnt_s = self._unlearnt_s, 0.0
+        np.subtract(self._recent[-1], self._level, out=self._off)
+        far = np.abs(self._off)
         share = max(min(elapsed_s / _LEVEL_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)
         off = self._off
         if not plainly:
@@ -96,26 +113,27 @@ class Background:
             np.minimum(off, self._limit, out=off)
         np.multiply(off, share, out=off)
         np.add(self._level, off, out=self._level)
-        self._learn_noise(elapsed_s, spared, plainly=plainly)
+        self._learn_noise(far, elapsed_s, spared, plainly=plainly)
 
     def relearn(self) -> None:
         """Take the plane that was compared last for the background, as it is; noise is measured anew."""
         self._level[...] = self._recent[-1]
         self.young = 0
+        self._unlearnt_s = 0.0
+        self._set_bounds()
 
     def forget_motion(self) -> None:
         """Compare nothing with the frames before: there was a pause."""
-        for plane in self._recent[:-1]:
-            plane[...] = self._recent[-1]
+        self._recent = [self._recent[-1]] * 3
 
-    def _learn_noise(self, elapsed_s: float, spared: Flags | None, *, plainly: bool) -> None:
+    def _learn_noise(self, far: Plane, elapsed_s: float, spared: Flags | None, *, plainly: bool) -> None:
         share = max(min(elapsed_s / _NOISE_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)
         most = self._scratch
         if plainly:  # what moves is off by more than most of the picture
-            np.minimum(self._far, min(_SURPRISE * _median(self._far) + 1, _NOISIEST), out=most)
+            np.minimum(far, min(_SURPRISE * _median(far) + 1, _NOISIEST), out=most)
         else:
             np.multiply(self._noise, _SURPRISE, out=most)
-            np.minimum(self._far, most, out=most)
+            np.minimum(far, most, out=most)
             np.minimum(most, _WIDEST, out=most)
         np.subtract(most, self._noise, out=most)
         np.multiply(most, share, out=most)
@@ -130,13 +148,30 @@ class Background:
         self._usual_limit = max(_LEAST_LIMIT, self._factor * self._usual_noise)
         young = self.young < _YOUNG  # a few samples of a pixel say little: take those of all as well
         np.maximum(self._limit, self._usual_limit if young else _LEAST_LIMIT, out=self._limit)
+        self._set_bounds()
 
-    def _follow_exposure(self, now: Plane) -> None:
-        """Where a gain and an offset explain what is off, take them over."""
-        level, off = self._level[::_COARSE, ::_COARSE].ravel(), self._off[::_COARSE, ::_COARSE].ravel()
+    def _set_bounds(self) -> None:
+        """The whole numbers from the least to the greatest that is within the limits."""
+        bound = self._scratch
+        np.subtract(self._level, self._limit, out=bound)
+        np.maximum(np.ceil(bound, out=bound), 0, out=bound)
+        np.copyto(self._least, bound, casting="unsafe")
+        np.add(self._level, self._limit, out=bound)
+        np.minimum(np.floor(bound, out=bound), 255, out=bound)
+        np.copyto(self._greatest, bound, casting="unsafe")
+
+    def _beyond(self, luma: NDArray[np.uint8]) -> Flags:
+        np.less(luma, self._least, out=self._flags)
+        np.greater(luma, self._greatest, out=self._changed)
+        return np.logical_or(self._changed, self._flags, out=self._changed)
+
+    def _follow_exposure(self, luma: NDArray[np.uint8]) -> bool:
+        """Where a gain and an offset explain what is off, take them over; whether they do."""
+        level = self._level[::_COARSE, ::_COARSE].ravel()
+        off = luma[::_COARSE, ::_COARSE].ravel() - level
         before = float(np.abs(off).mean())
         if before < _WORTH_FOLLOWING + 1.5 * self._usual_noise:
-            return
+            return False
         kept = np.ones(len(off), np.bool_)
         gain = offset = 0.0
         for _ in range(3):  # each time without what fits worst: that is what moved
@@ -144,11 +179,12 @@ class Background:
             misfit = np.abs(off - gain * level - offset)
             kept = misfit <= 2 * misfit.mean()
         if abs(gain) > 0.9 or misfit[kept].mean() > before / 3:
-            return
+            return False
         np.multiply(self._level, 1 + gain, out=self._level)
         np.add(self._level, offset, out=self._level)
         np.clip(self._level, 0, 255, out=self._level)
-        np.subtract(now, self._level, out=self._off)
+        self._set_bounds()
+        return True
 
 
 def _median(plane: Plane) -> float:
@@ -165,4 +201,4 @@ def _line(x: Plane, y: Plane) -> tuple[float, float]:
     return slope, y_mean - slope * x_mean
 
 
-__all__ = ["Background", "Flags", "Plane"]
+__all__ = ["LEARN_S", "Background"]

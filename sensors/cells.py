@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from sensors.errors import BadPicture
 
 ACROSS: Final = 40
-_WIDEST: Final = 15  # so that a cell's count of pixels fits in a byte
+_WIDEST: Final = 15
 
-Counts = NDArray[np.uint8]
+Cells = NDArray[np.float32]
+"""A number for each cell."""
 Flags = NDArray[np.bool_]
+Pixels = NDArray[np.intp]
+"""Places in a plane whose rows lie one behind the other."""
 
 
 class Region(NamedTuple):
@@ -45,25 +48,24 @@ class Grid:
         self.cell = min(_WIDEST, max(2, round(width / ACROSS)))
         self.shape = (-(-height // self.cell), -(-width // self.cell))
         rows, columns = self.shape
-        self._padded = np.zeros((rows * self.cell, columns * self.cell), np.uint8)
+        down, across = np.arange(height) // self.cell, np.arange(width) // self.cell
+        self._cell_of = (down[:, None] * columns + across).astype(np.int32).ravel()
         self._framed = np.zeros((rows + 2, columns + 2), np.float32)
 
-    def count(self, flags: Flags) -> Counts:
-        """How many pixels of each cell are flagged."""
-        self._padded[: self.height, : self.width] = flags
+    def count(self, pixels: Pixels) -> Cells:
+        """How many of the pixels lie in each cell."""
         rows, columns = self.shape
-        strips = self._padded.reshape(rows, self.cell, columns * self.cell)
-        strip = _sum([strips[:, n] for n in range(self.cell)])
-        return _sum([strip[:, n :: self.cell] for n in range(self.cell)])
+        counts = np.bincount(self._cell_of[pixels], minlength=rows * columns)
+        return counts.astype(np.float32).reshape(self.shape)
 
-    def around(self, cells: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    def around(self, cells: Cells) -> Cells:
         """The sum of each cell and its eight neighbours."""
         framed = self._framed
         framed[1:-1, 1:-1] = cells
         tall = framed[:-2] + framed[1:-1] + framed[2:]
-        return cast("NDArray[np.float32]", tall[:, :-2] + tall[:, 1:-1] + tall[:, 2:])
+        return cast("Cells", tall[:, :-2] + tall[:, 1:-1] + tall[:, 2:])
 
-    def greatest_around(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    def greatest_around(self, cells: Cells) -> Cells:
         """The greatest value among each cell and its eight neighbours; values are 0 and above."""
         framed = self._framed
         framed[1:-1, 1:-1] = cells
@@ -99,13 +101,6 @@ def checked(luma: object) -> NDArray[np.uint8]:
     if min(luma.shape) < 8:
         raise BadPicture(f"A grey plane of {luma.shape[1]} x {luma.shape[0]} pixels is too small to look at.")
     return luma
-
-
-def _sum(parts: list[Counts]) -> Counts:
-    total = parts[0] + parts[1]
-    for part in parts[2:]:
-        total += part
-    return total
 
 
 _Box = tuple[int, int, int, int]

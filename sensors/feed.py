@@ -75,7 +75,7 @@ class CameraFeed(Generic[T]):
         settings: CameraSettings,
         emit: Emit,
         *,
-        prepare: Callable[[Frame], T],
+        prepare: Callable[[Frame], T | None],
         opener: Opener = ...,
         clock_ns: Callable[[], int] = ...,
         jitter: Callable[[], float] = ...,
@@ -85,7 +85,7 @@ class CameraFeed(Generic[T]):
         settings: CameraSettings,
         emit: Emit,
         *,
-        prepare: Callable[[Frame], T] | None = None,
+        prepare: Callable[[Frame], T | None] | None = None,
         opener: Opener = open_camera,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         jitter: Callable[[], float] = random.random,
@@ -95,8 +95,8 @@ class CameraFeed(Generic[T]):
         Args:
             settings: Which camera.
             emit: Where readings go.
-            prepare: Called with each frame in the feed's own thread; what it returns is what `get` returns.
-                Without it that is the frame.
+            prepare: Called with each frame in the feed's own thread; what it returns is what `get` returns,
+                and None is for nobody. Without it that is the frame.
             opener: Opens the camera.
             clock_ns: The monotonic clock, in nanoseconds.
             jitter: A number in 0..1 for each wait before a retry, so that nodes do not knock all at once.
@@ -107,7 +107,7 @@ class CameraFeed(Generic[T]):
         self.replaced = 0
         self._settings = settings
         self._emit = emit
-        self._prepare = prepare or cast("Callable[[Frame], T]", _unchanged)
+        self._prepare = prepare or cast("Callable[[Frame], T | None]", _unchanged)
         self._opener = opener
         self._clock_ns = clock_ns
         self._jitter = jitter
@@ -207,7 +207,8 @@ class CameraFeed(Generic[T]):
             self.taken += 1
             prepared = self._prepare(frame)
             self._well()
-            self._hand_over(prepared)
+            if prepared is not None:
+                self._hand_over(prepared)
 
     def _close(self, camera: Camera) -> None:
         try:

@@ -3,10 +3,10 @@
 Something counts as moving when pixels that are not as usual, and differ from a moment ago, come up in more
 than the usual number, three looks in a row, each time next to where they were. So rain and snow (everywhere
 and nowhere for long), an insect that flits past the lens (large, and elsewhere in the next frame), leaves
-(moving as they always do) and noise do not wake the model; somebody who walks does, and so do insects that
-circle before the lens and a spider that sits on it (docs/evaluation.md says how often). A change over the
-whole picture is light until it has lasted too long for that. Whatever happens, the whole picture is looked at
-every so often.
+(moving as they always do) and noise do not wake the model; somebody who walks does. So do insects that circle
+before the lens and a spider that sits on it, until the model has looked at them in vain for some seconds
+(`sensors.fruitless`; docs/evaluation.md says how often). A change over the whole picture is light until it
+has lasted too long for that. Whatever happens, the whole picture is looked at every so often.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.background import Background
-from sensors.cells import Flags, Grid, Region, checked
+from sensors.background import LEARN_S, Background
+from sensors.cells import Cells, Flags, Grid, Region, checked
+from sensors.fruitless import Fruitless, Place
 from sensors.view import MotionSettings
 
 __all__ = ["Ignore", "Motion", "MotionGate", "MotionSettings", "Region"]
@@ -31,6 +32,8 @@ Ignore = NDArray[np.bool_] | Callable[[int, int], NDArray[np.bool_]]
 _NS: Final = 1_000_000_000
 _LEAST_GAP_NS: Final = 120_000_000
 """Frames that come faster are not looked at: an insect would be in the same place in three of them."""
+_CALM_GAP_NS: Final = 350_000_000
+"""The same where nothing has moved for a minute; the first hint of anything ends that at once."""
 _PAUSE_NS: Final = 3 * _NS
 _WHOLE: Final = 0.4
 """When so much of the picture changes at once it is the light."""
@@ -41,6 +44,8 @@ _USUAL_S: Final = 50.0
 _USUAL_FACTOR: Final = 3.0
 _EVERYWHERE: Final = 0.8
 _EVERYWHERE_FACTOR: Final = 3.0
+_NEWS: Final = 2.0
+"""So many times what a place has to have for motion, changed and not moving, and the picture is not still."""
 _SPREAD_CELLS: Final = 4
 """How far within what touches an age spreads in one frame: somebody who runs leaves most of it behind."""
 _CLUTTER_S: Final = 10.0
@@ -57,9 +62,6 @@ _IDLE_NS: Final = 60 * _NS
 _ATTENDED_NS: Final = 5 * _NS
 _FORGIVE: Final = 0.25
 """How fast the time that changes of light may be waited out comes back, in seconds a second."""
-
-
-_Place = tuple[float, float, float, float]
 
 
 class _Level(NamedTuple):
@@ -86,12 +88,14 @@ class Motion:
         regions: Where it moved, the largest first and at most four; empty for a look at the whole picture.
         forced: Whether that is only because it was time to look again.
         held: Why motion is not looked for at the moment: ``learning`` or ``light``; else empty.
+        still: Whether nothing at all is other than usual, moving or not.
     """
 
     awake: bool
     regions: tuple[Region, ...] = ()
     forced: bool = False
     held: str = ""
+    still: bool = False
 
 
 class MotionGate:
@@ -111,9 +115,12 @@ class MotionGate:
         self._last_ns = 0
         self._whole_ns: int | None = None  # when the whole picture was looked at last
         self._stirred_ns = 0  # when something moved last, or the light changed
-        self._attended: tuple[tuple[_Place, ...], int] = (), 0
+        self._attended: tuple[tuple[Place, ...], int] = (), 0
         self._patience_s = settings.hold_s
         self._held = ""
+        self._fruitless = Fruitless()
+        self._woke_ns = 0  # when the model was woken by motion last
+        self._in_vain = False
 
     def look(self, luma: NDArray[np.uint8], at_ns: int) -> Motion:
         """Judge one frame.
@@ -132,17 +139,19 @@ class MotionGate:
             self._view = _View(luma, self._level, self._ignore)
             self._held = "learning"
             self._whole_ns = None
-        elif 0 <= gap_ns < _LEAST_GAP_NS:
+        elif 0 <= gap_ns < (_CALM_GAP_NS if view.still and self._idle(at_ns) else _LEAST_GAP_NS):
             return self._again(at_ns)
         else:
             if not 0 <= gap_ns <= _PAUSE_NS:
                 view.resume()
-            self._judge(view, luma, min(max(gap_ns, 0), _PAUSE_NS) / _NS, at_ns)
+            elapsed_s = min(max(gap_ns, 0), _PAUSE_NS) / _NS
+            self._fruitless.take(elapsed_s)
+            self._judge(view, luma, elapsed_s, at_ns)
         self._last_ns = at_ns
         self._last = self._answer(at_ns)
         return self._last
 
-    def attend(self, places: Iterable[tuple[float, float, float, float]], at_ns: int) -> None:
+    def attend(self, places: Iterable[Place], at_ns: int) -> None:
         """Say where something is that is being followed, moving or not; may be called from another thread.
 
         For a minute the whole picture is looked at every ``look_every_s``; and for as long as it is said
@@ -155,6 +164,18 @@ class MotionGate:
         attended = tuple(places)
         if attended:
             self._attended = attended, at_ns
+
+    def tell(self, moved: Iterable[Place], found: Iterable[Place], at_ns: int) -> None:
+        """Say what came of a look; may be called from another thread.
+
+        What moves where many looks were in vain is looked at every ``look_every_s`` only.
+
+        Args:
+            moved: Where it moved in the frame: the motion's regions.
+            found: Where something was found.
+            at_ns: When the frame was taken, as for `look`.
+        """
+        self._fruitless.tell(tuple(moved), tuple(found), at_ns)
 
     def _judge(self, view: _View, luma: NDArray[np.uint8], elapsed_s: float, at_ns: int) -> None:
         """Let the view have the frame, and keep account of why it is held off."""
@@ -178,31 +199,41 @@ class MotionGate:
     def _answer(self, at_ns: int) -> Motion:
         view = self._view
         moving = view is not None and not self._held and view.awake
-        if moving or self._held:
+        if moving or self._held or (view is not None and not view.quiet):
             self._stirred_ns = at_ns
-        forced = self._look_anyway(at_ns)
-        regions = view.regions() if view is not None and moving and not forced else ()
-        return Motion(awake=moving or forced, regions=regions, forced=forced and not moving, held=self._held)
+        regions = view.regions() if view is not None and moving else ()
+        self._in_vain = moving and self._fruitless.is_in_vain(regions, at_ns)
+        if self._in_vain and 0 <= at_ns - self._woke_ns < self._settings.look_every_s * _NS:
+            moving, regions = False, ()
+        if moving:
+            self._woke_ns = at_ns
+        return self._motion(at_ns, regions, moving=moving)
 
     def _again(self, at_ns: int) -> Motion:
-        """A frame right after another: as that one, but no second look at the whole picture."""
-        moving = self._last.awake and not self._last.forced
+        """A frame right after another: as that one, but no second look at what is due only now and then."""
+        moving = self._last.awake and not self._last.forced and not self._in_vain
+        return self._motion(at_ns, self._last.regions, moving=moving)
+
+    def _motion(self, at_ns: int, regions: tuple[Region, ...], *, moving: bool) -> Motion:
         forced = self._look_anyway(at_ns)
         return Motion(
             awake=moving or forced,
-            regions=() if forced else self._last.regions,
+            regions=() if forced else regions,
             forced=forced and not moving,
             held=self._held,
+            still=not self._held and self._view is not None and self._view.still,
         )
 
     def _look_anyway(self, at_ns: int) -> bool:
         """Whether it is time for the whole picture; the answer True counts it as looked at."""
-        idle = at_ns - max(self._stirred_ns, self._attended[1]) > _IDLE_NS
-        every_s = self._settings.idle_look_every_s if idle else self._settings.look_every_s
+        every_s = self._settings.idle_look_every_s if self._idle(at_ns) else self._settings.look_every_s
         due = self._whole_ns is None or not 0 <= at_ns - self._whole_ns < every_s * _NS
         if due:
             self._whole_ns = at_ns
         return due
+
+    def _idle(self, at_ns: int) -> bool:
+        return at_ns - max(self._stirred_ns, self._attended[1]) > _IDLE_NS
 
 
 class _View:
@@ -216,19 +247,28 @@ class _View:
         self._place = float((3 * self._grid.cell) ** 2)
         self._least = max(2.0, round(level.pixels * (self._grid.cell / 4) ** 2))
         self._seen = None if ignore is None else ~fitted(ignore, *luma.shape)
-        pixels = np.ones(luma.shape, np.bool_) if self._seen is None else self._seen
+        pixels = np.flatnonzero(np.ones(luma.shape, np.bool_) if self._seen is None else self._seen)
         self._half = np.maximum(self._grid.count(pixels) / 2, 1)
         self._counting = max(1, int(np.count_nonzero(self._grid.count(pixels))))
+        self._changed = pixels[:0]
+        self._scattered = self.still = False
         self._usual = np.zeros(self._grid.shape, np.float32)
         self._spread = np.zeros(self._grid.shape, np.float32)
         self._age = np.zeros(self._grid.shape, np.float32)
         self._busy = np.zeros(self._grid.shape, np.float32)
-        self._attended: tuple[_Place, ...] = ()
+        self._attended: tuple[Place, ...] = ()
         self._pixels: Flags | None = None
         self._unattended = np.ones(self._grid.shape, np.bool_)
-        self._elapsed_s = 0.0
+        self._calm = True
+        self._elapsed_s = self._unused_s = 0.0
         self._clutter = 0.0
         self._needed = float(level.looks)
+        self.deaf = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing goes on that somebody could be missed for: no rain, no swarm."""
+        return not self.deaf and self._needed == self._looks
 
     @property
     def settled(self) -> bool:
@@ -236,7 +276,7 @@ class _View:
 
     @property
     def awake(self) -> bool:
-        return bool(self._age.max() >= self._needed)
+        return not self._calm and bool(self._age.max() >= self._needed)
 
     def regions(self) -> tuple[Region, ...]:
         """Where the movement is that keeps it awake."""
@@ -248,15 +288,19 @@ class _View:
 
     def compare(self, luma: NDArray[np.uint8]) -> bool:
         """Find what changed; returns whether that is the whole picture."""
-        found = self._background
-        found.compare(luma)
+        flags = self._background.compare(luma)
         if self._seen is not None:
-            np.logical_and(found.changed, self._seen, out=found.changed)
-            np.logical_and(found.moving, self._seen, out=found.moving)
-        changed = np.count_nonzero(self._grid.count(found.changed) >= self._half)
-        return changed > _WHOLE * self._counting
+            np.logical_and(flags, self._seen, out=flags)
+        self._changed = np.flatnonzero(flags)
+        counts = self._grid.count(self._changed)
+        most = float(self._grid.around(counts).max())
+        self._scattered = most < self._least
+        self.still = most < _NEWS * self._least
+        if self.still:
+            return False
+        return np.count_nonzero(counts >= self._half) > _WHOLE * self._counting
 
-    def attend(self, places: tuple[_Place, ...]) -> None:
+    def attend(self, places: tuple[Place, ...]) -> None:
         """Get used to nothing that goes on in these places."""
         if places == self._attended:
             return
@@ -265,7 +309,7 @@ class _View:
         self._unattended = ~self._within(places, self._grid.shape, 1)
 
     @staticmethod
-    def _within(places: tuple[_Place, ...], shape: tuple[int, ...], margin: int) -> Flags:
+    def _within(places: tuple[Place, ...], shape: tuple[int, ...], margin: int) -> Flags:
         within = np.zeros(shape, np.bool_)
         height, width = shape
         for y0, x0, y1, x1 in places:
@@ -281,45 +325,62 @@ class _View:
     def relearn(self) -> None:
         self._background.relearn()
         self._age[...] = 0
+        self._calm = True
 
     def resume(self) -> None:
         """There was a pause: what moved before it is nothing to go by."""
         self._background.forget_motion()
         self._age[...] = 0
+        self._calm = True
 
     def follow(self) -> None:
         """Age what goes on next to where something went on in the frame before; learn what is usual."""
-        counts = self._grid.count(self._background.moving)
+        self._unused_s += self._elapsed_s
+        if self._scattered and self._calm and self._unused_s < LEARN_S:  # no place can have enough
+            self._weigh_clutter(0)
+            return
+        moving = self._background.moving(self._changed)
+        counts = self._grid.count(moving)
         busy = self._grid.around(counts)
-        everywhere = min(_EVERYWHERE_FACTOR * _quantile(busy, _EVERYWHERE), _MOST_EVERYWHERE * self._place)
-        limit = np.clip(self._usual + _USUAL_FACTOR * self._spread, everywhere, _MOST_USUAL * self._place)
-        limit += self._least
-        surprising = (busy >= limit) & (counts > 0)
-        younger = np.maximum(self._age - 1, 0)
-        if surprising.any():
-            older = np.minimum(self._carried(surprising) + 1, self._needed + _OLDEST)
-            self._age = np.where(surprising, older, younger).astype(np.float32)
-        else:
-            self._age = younger
-        self._weigh_clutter(surprising)
+        self._grow_older(self._surprising(counts, busy))
         self._get_used(busy)
 
-    def _carried(self, surprising: Flags) -> NDArray[np.float32]:
+    def _grow_older(self, surprising: Flags) -> None:
+        younger = np.maximum(self._age - 1, 0)
+        fresh = 0
+        if surprising.any():
+            older = np.minimum(self._carried(surprising) + 1, self._needed + _OLDEST)
+            younger = np.where(surprising, older, younger).astype(np.float32)
+            fresh = np.count_nonzero(younger[surprising] <= 1)
+        self._age = younger
+        self._calm = not younger.any()
+        self._weigh_clutter(fresh)
+
+    def _surprising(self, counts: Cells, busy: Cells) -> Flags:
+        """Where more moves than usual, there and everywhere."""
+        common = _quantile(busy, _EVERYWHERE)
+        self.deaf = common >= self._least
+        everywhere = min(_EVERYWHERE_FACTOR * common, _MOST_EVERYWHERE * self._place)
+        limit = np.clip(self._usual + _USUAL_FACTOR * self._spread, everywhere, _MOST_USUAL * self._place)
+        limit += self._least
+        return (busy >= limit) & (counts > 0)
+
+    def _carried(self, surprising: Flags) -> Cells:
         """The age that each cell takes over from where it touches what went on in the frame before."""
         carried = self._age
         for _ in range(_SPREAD_CELLS):
             carried = self._grid.greatest_around(carried) * surprising
         return carried
 
-    def _weigh_clutter(self, surprising: Flags) -> None:
+    def _weigh_clutter(self, fresh: int) -> None:
         """Where much comes up that is gone in the next frame, ask for more looks in a row."""
-        fresh = np.count_nonzero(self._age[surprising] <= 1) if surprising.any() else 0
         share = min(self._elapsed_s / _CLUTTER_S, 0.5)
         self._clutter += share * (fresh - self._clutter)
         self._needed = self._looks + min(self._clutter // _CLUTTER_STEP, _CLUTTER_MOST)
 
-    def _get_used(self, busy: NDArray[np.float32]) -> None:
-        share = np.float32(min(self._elapsed_s / _USUAL_S, 0.5)) * self._unattended
+    def _get_used(self, busy: Cells) -> None:
+        share = np.float32(min(self._unused_s / _USUAL_S, 0.5)) * self._unattended
+        self._unused_s = 0.0
         off = busy - self._usual
         self._usual += share * off
         self._spread += share * (np.abs(off) - self._spread)

@@ -2,8 +2,9 @@
 
 It is bounded in time and in bytes; what is older is gone. A frame is handed over without waiting (a queue
 of a few frames, the oldest goes) and encoded in a thread of its own, so that neither the camera nor whoever
-looks at the pictures is ever held up. While nothing moves one frame a second is filmed: encoding costs
-about a tenth of what a detector does, which is too much for a street where nothing happens all night.
+looks at the pictures is ever held up. While nothing moves nothing is encoded: one frame every two seconds is
+kept as it is, and filmed once something does move. Encoding costs about a tenth of what a detector does,
+which is too much for a street where nothing happens all night.
 """
 
 from __future__ import annotations
@@ -15,16 +16,11 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import Final
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, KEY_EVERY_NS, Encoder, Footage, Picture, Reel, open_encoder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from sensors.film import ENCODERS, Encoder, Footage, Picture, Reel, open_encoder
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +30,11 @@ _WAITING: Final = 4
 _RETRY_NS: Final = 10_000_000_000
 _PATIENCE_S: Final = 1.0
 """A frame takes less, on the smallest board too."""
-_BLOCK: Final = 8
-_VISIBLE: Final = 4.0
-"""A block of the small plane that changes by less than this many levels of 255 on average is noise."""
+_TIDY_S: Final = 10.0
+_STILL_EVERY_NS: Final = 2_000_000_000
+_MOST_STILL: Final = 16
+_GAP_NS: Final = 2 * _STILL_EVERY_NS
+"""Pictures further apart than this are of different times."""
 
 
 def stand_back() -> None:
@@ -119,7 +117,11 @@ class Strip:
 
     def cut(self, from_ns: int, to_ns: int) -> Footage:
         """Pictures from the keyframe at or before `from_ns` to the last one at or before `to_ns`."""
-        groups = [group for group in tuple(self._groups) if group.pictures[0].at_ns <= to_ns]
+        groups = [
+            group
+            for group in tuple(self._groups)
+            if group.pictures[0].at_ns <= to_ns and group.last_ns >= from_ns - _GAP_NS
+        ]
         first = max((n for n, group in enumerate(groups) if group.pictures[0].at_ns <= from_ns), default=0)
         reels: list[tuple[Encoder, list[Picture]]] = []
         for group in groups[first:]:
@@ -130,6 +132,11 @@ class Strip:
             Reel(codec=encoder.codec, width=encoder.width, height=encoder.height, pictures=tuple(pictures))
             for encoder, pictures in reels
         )
+
+    def forget(self, now_ns: int) -> None:
+        """Let go what is too old by now, though nothing came after it."""
+        while self._groups and self._groups[0].last_ns < now_ns - self._keep_ns:
+            self._bytes -= self._groups.popleft().size
 
     def _begin(self, width: int, height: int) -> None:
         if self._encoder is not None:
@@ -165,38 +172,6 @@ class Strip:
             self._bytes -= self._groups.popleft().size
 
 
-class Stillness:
-    """Tells frames that show nothing new from those that do: block by block, against the last of those."""
-
-    def __init__(self) -> None:
-        self._blocks: NDArray[np.float32] | None = None
-        self._at_ns = 0
-
-    def is_idle(self, frame: Frame) -> bool:
-        """Whether a frame can be left out of the film; one a second never can."""
-        blocks, before = _means(frame.luma), self._blocks
-        if (
-            before is not None
-            and before.shape == blocks.shape
-            and 0 <= frame.captured_ns - self._at_ns < KEY_EVERY_NS
-            and float(np.abs(blocks - before).max(initial=0.0)) < _VISIBLE
-        ):
-            return True
-        self._blocks, self._at_ns = blocks, frame.captured_ns
-        return False
-
-
-def _means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The mean of each block; what is left at the right and lower edge is not looked at."""
-    rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
-    whole = luma[: rows * _BLOCK, : columns * _BLOCK]
-    # One axis after the other in small integers: a third of the time of a mean over two axes.
-    strips = whole.reshape(rows, _BLOCK, columns * _BLOCK).sum(axis=1, dtype=np.uint16)
-    blocks: NDArray[np.float32] = strips.reshape(rows, columns, _BLOCK).sum(axis=2, dtype=np.float32)
-    blocks /= _BLOCK * _BLOCK
-    return blocks
-
-
 def is_over(thread: threading.Thread | None, timeout_s: float) -> bool:
     """Wait for a thread's end; whether it came within so many seconds, or there was nothing to end."""
     if thread is not None:
@@ -210,21 +185,24 @@ class Ring:
     Args:
         strip: Where the film goes.
         name: The camera's name, for the thread's.
+        before_s: How many seconds of a still view are filmed once something moves in it.
 
     Attributes:
         problem: Why nothing is filmed now, as a sentence; empty while all is well.
         skipped: Frames that came faster than they could be encoded.
-        eager: Whether every frame is filmed, also while nothing moves.
     """
 
-    def __init__(self, strip: Strip, *, name: str) -> None:
+    def __init__(self, strip: Strip, *, name: str, before_s: float = 5.0) -> None:
         self.problem = ""
         self.skipped = 0
-        self.eager = False
-        self._stillness = Stillness()
+        self._all = False
+        self._before_ns = int(before_s * 1e9) + _STILL_EVERY_NS
         self._strip = strip
         self._name = name
+        self._still: deque[Frame] = deque(maxlen=_MOST_STILL)  # of a view in which nothing moves
+        self._due: deque[Frame] = deque(maxlen=_MOST_STILL)  # of those what is to be filmed after all
         self._waiting: deque[Frame] = deque()
+        self._newest_ns = 0
         self._changed = threading.Condition()
         self._filming = threading.Lock()
         self._retry_ns = 0
@@ -236,13 +214,36 @@ class Ring:
         self._thread = threading.Thread(target=self._run, name=f"ring-{self._name}", daemon=True)
         self._thread.start()
 
-    def add(self, frame: Frame) -> None:
-        """Hand over a frame; never waits. Where frames come too fast, the oldest that waits is let go."""
+    def add(self, frame: Frame, *, still: bool = False) -> None:
+        """Hand over a frame; never waits. Where frames come too fast, the oldest that waits is let go.
+
+        Args:
+            frame: It has to come later than the one before.
+            still: Whether there is nothing in it but what is always there.
+        """
+        self._newest_ns = frame.captured_ns
+        if not still or self._all or self.problem:
+            self._film_soon(frame)
+        elif not self._still or frame.captured_ns - self._still[-1].captured_ns >= _STILL_EVERY_NS:
+            with self._changed:
+                self._still.append(frame)
+                while self._still[0].captured_ns < frame.captured_ns - self._before_ns:
+                    self._still.popleft()
+
+    def film_all(self, wanted: bool) -> None:  # noqa: FBT001 - a switch
+        """Film every frame from now on, also while nothing moves, and what came just before; or no longer."""
+        self._all = wanted
+        if wanted:
+            self._film_soon()
+
+    def _film_soon(self, *frames: Frame) -> None:
         with self._changed:
-            if len(self._waiting) >= _WAITING:
+            self._due += self._still
+            self._still.clear()
+            self._waiting += frames
+            if len(self._waiting) > _WAITING:
                 self._waiting.popleft()
                 self.skipped += 1
-            self._waiting.append(frame)
             self._changed.notify_all()
 
     def cut(self, from_ns: int, to_ns: int) -> Footage:
@@ -275,14 +276,19 @@ class Ring:
         stand_back()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping)
-                if not self._waiting:
-                    return
-                frame = self._waiting.popleft()
-            self._film(frame)
+                self._changed.wait_for(lambda: self._due or self._waiting or self._stopping, _TIDY_S)
+                queue = self._due or self._waiting
+                frame = queue.popleft() if queue else None
+            if frame is not None:
+                self._film(frame)
+            elif self._stopping:
+                return
+            else:
+                with self._filming:
+                    self._strip.forget(self._newest_ns)
 
     def _film(self, frame: Frame) -> None:
-        if frame.captured_ns < self._retry_ns or (self._stillness.is_idle(frame) and not self.eager):
+        if frame.captured_ns < self._retry_ns:
             return
         try:
             with self._filming:

@@ -25,6 +25,8 @@ __all__ = ["SceneSettings", "SceneWatch"]
 
 _NS: Final = 1_000_000_000
 _EVERY_S: Final = 0.5
+_STEADY_EVERY_S: Final = 1.0
+"""While the view is as usual; its edges are an average over some looks, so that one makes no difference."""
 _LONGEST_STEP_S: Final = 2.0
 """A longer pause between two frames counts as this much: nobody knows what was seen in between."""
 _LEARNING_S: Final = 15.0
@@ -94,7 +96,6 @@ class SceneWatch:
         self._structure: Structure | None = None
         self._shape: tuple[int, ...] = ()
         self._last: NDArray[np.uint8] | None = None
-        self._last_ns = 0
         self._looked_ns = 0
         self._same_s = 0.0
         self._begin()
@@ -102,6 +103,7 @@ class SceneWatch:
     def _begin(self) -> None:
         """Know nothing of the view."""
         self._spell = _Spell()
+        self._every_s = _EVERY_S
         self._learning_s = 0.0
         self._since_whole_s = 0.0
         self._lit = deque[float](maxlen=int(_QUICK_S / _EVERY_S))
@@ -125,13 +127,15 @@ class SceneWatch:
         structure = self._structure
         if structure is None or luma.shape != self._shape:
             structure = self._take_up(luma, at_ns)
-        self._note_same(luma, at_ns)
         elapsed_s = (at_ns - self._looked_ns) / _NS
-        if 0 <= elapsed_s < _EVERY_S:
+        if 0 <= elapsed_s < self._every_s:
             return []
         self._looked_ns = at_ns
         elapsed_s = min(max(elapsed_s, 0.0), _LONGEST_STEP_S)
+        self._note_same(luma, elapsed_s)
         state = self._judge(structure, luma, elapsed_s)
+        usual = state is State.NORMAL and structure.kept >= _WHOLE and structure.likeness >= _SAME
+        self._every_s = _STEADY_EVERY_S if usual else _EVERY_S
         return [] if state is None else self._tell(state, elapsed_s, at_ns)
 
     def _take_up(self, luma: NDArray[np.uint8], at_ns: int) -> Structure:
@@ -139,20 +143,17 @@ class SceneWatch:
         ignore = None if self._ignore is None else fitted(self._ignore, height, width)
         self._structure = Structure(height, width, ignore)
         self._shape = luma.shape
-        self._last, self._last_ns = None, at_ns
+        self._last = None
         self._looked_ns = at_ns
         self._same_s = 0.0
         self._begin()
         return self._structure
 
-    def _note_same(self, luma: NDArray[np.uint8], at_ns: int) -> None:
+    def _note_same(self, luma: NDArray[np.uint8], elapsed_s: float) -> None:
         """Count how long the very same bytes come; a picture without any contrast proves nothing."""
-        elapsed_s = min(max((at_ns - self._last_ns) / _NS, 0.0), _LONGEST_STEP_S)
         same = self._last is not None and np.array_equal(luma, self._last)
         self._same_s = self._same_s + elapsed_s if same else 0.0
-        if not same:
-            self._last = luma.copy()
-        self._last_ns = at_ns
+        self._last = luma
 
     def _judge(self, structure: Structure, luma: NDArray[np.uint8], elapsed_s: float) -> State | None:
         """What the view looks like just now; None while it is being learnt."""

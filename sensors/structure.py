@@ -54,8 +54,9 @@ class Structure:
         self._side = max(2, min(columns // _TILES, rows - 1, columns - 1))
         self._recent: list[Edges] = []
         seen = np.ones((rows, columns), np.float32) if ignore is None else 1 - self._pooled(ignore)
-        self._seen = seen > 0.999
-        inner = self._seen[:-1, :-1] & self._seen[1:, :-1] & self._seen[:-1, 1:]
+        clear = seen > 0.999
+        self._seen = np.flatnonzero(clear)
+        inner = clear[:-1, :-1] & clear[1:, :-1] & clear[:-1, 1:]
         self._weight = self._tiles(inner.astype(np.float32))
         self._counts = self._weight.mean(axis=1) > 0.5
         self._usual = np.zeros_like(self._weight)
@@ -84,14 +85,13 @@ class Structure:
     def look(self, luma: NDArray[np.uint8]) -> None:
         """Measure a plane; nothing is learnt."""
         pooled = self._pooled(luma)
-        seen = pooled[self._seen]
-        if self._recent and len(seen):
-            self._noise = float(np.median(np.abs(seen - self._recent[-1][self._seen])))
+        if self._recent and len(self._seen):
+            self._noise = _median(np.abs(pooled - self._recent[-1]).ravel()[self._seen])
         self._recent = [*self._recent[1 - _AVERAGED :], pooled]
         average = cast("Edges", sum(self._recent[1:], start=self._recent[0]) / np.float32(len(self._recent)))
-        seen = average[self._seen]
-        self.saturated = float(np.mean(seen >= _SATURATED)) if len(seen) else 0.0
-        self.lit = float(np.mean(seen >= _LIT)) if len(seen) else 1.0
+        seen = average.ravel()[self._seen]
+        self.saturated = np.count_nonzero(seen >= _SATURATED) / len(seen) if len(seen) else 0.0
+        self.lit = np.count_nonzero(seen >= _LIT) / len(seen) if len(seen) else 1.0
         self._now = self._edges(average) * self._weight
         self.textured = self._having_edges(self._now)
         self.likeness = self._compare()
@@ -161,3 +161,8 @@ class Structure:
         usual = usual - usual.mean(axis=1, keepdims=True)
         spread = np.sqrt((now**2).sum(axis=1) * (usual**2).sum(axis=1))
         return float(((now * usual).sum(axis=1) / np.maximum(spread, 1e-6)).mean())
+
+
+def _median(values: Edges) -> float:
+    """The upper one of two; several times faster than numpy's."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])

@@ -35,9 +35,10 @@ class MotionSettings:
         },
     )
     idle_look_every_s: float = field(
-        default=6.0,
+        default=10.0,
         metadata={
-            "help": "The same when nothing has moved for longer than a minute.",
+            "help": "The same when nothing has moved for longer than a minute, and there is neither rain nor "
+            "anything else behind which somebody could be missed.",
             "unit": "s",
             "min": 0.2,
             "max": 60.0,

@@ -77,7 +77,7 @@ class Recorder:
         self._settings = settings
         self._look_ns = int(eyes.look_every_s * _NS)
         self._clock_ns = clock_ns
-        self._ring = Ring(_strip(settings, eyes), name=eyes.camera) if _films(settings) else None
+        self._ring = _ring(settings, eyes) if _films(settings) else None
         self._darkroom = Darkroom(
             settings,
             store=store,
@@ -107,10 +107,15 @@ class Recorder:
             self._ring.start()
         self._darkroom.start(seals=self._ring is not None)
 
-    def on_frame(self, frame: Frame) -> None:
-        """Film a frame whose masks are burnt in: every frame of the camera, from any thread; never waits."""
+    def on_frame(self, frame: Frame, *, still: bool = False) -> None:
+        """Film a frame whose masks are burnt in: every frame of the camera, from any thread; never waits.
+
+        Args:
+            frame: The frame.
+            still: Whether nothing is in it but what is always there.
+        """
         if self._ring is not None:
-            self._ring.add(frame)
+            self._ring.add(frame, still=still)
 
     def on_look(
         self,
@@ -245,7 +250,7 @@ class Recorder:
     def _film_all(self) -> None:
         """During an incident every frame counts; else those that show something new."""
         if self._ring is not None:
-            self._ring.eager = bool(self._takes)
+            self._ring.film_all(bool(self._takes))
 
 
 def _films(settings: EvidenceSettings) -> bool:
@@ -262,10 +267,11 @@ def _memory_ns(settings: EvidenceSettings, look_ns: int) -> int:
     return _film_ns(settings, look_ns) + LOOKS * look_ns + LINK_NS + HOLD_NS
 
 
-def _strip(settings: EvidenceSettings, eyes: Eyes) -> Strip:
-    return Strip(
+def _ring(settings: EvidenceSettings, eyes: Eyes) -> Ring:
+    strip = Strip(
         keep_s=_film_ns(settings, int(eyes.look_every_s * _NS)) / _NS,
         max_bytes=settings.memory_mb * 2**20,
         rate_fps=eyes.rate_fps,
         bitrate_kbit=settings.bitrate_kbit,
     )
+    return Ring(strip, name=eyes.camera, before_s=settings.pre_roll_s + _SLOW_NS / _NS)

@@ -42,6 +42,9 @@ class Gate:
     def attend(self, _regions, _at_ns):
         pass
 
+    def tell(self, _moved, _found, _at_ns):
+        pass
+
 
 class Street:
     """A sight whose frames show what a test says, one after the other."""

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from dataclasses import replace
 
 import av
@@ -333,59 +334,64 @@ def test_a_camera_that_cannot_be_filmed_is_a_problem_that_is_told_and_tried_agai
     assert times(ring.cut(0, START_NS + 10**11)) == [10.1]
 
 
-def street(number, *, noise=0.0, walker=False, seed=5):
-    """A dark picture at five frames a second, with a sensor's noise, and perhaps somebody far away in it."""
-    image = np.full((120, 160, 3), 40.0) + np.random.default_rng(seed + number).normal(
-        0, noise, (120, 160, 3)
-    )
-    if walker:
-        image[60:72, 80 + number : 84 + number] += 60
-    image = image.clip(0, 255).astype(np.uint8)
-    return Frame(
-        image=image, luma=image[..., 1], captured_ns=START_NS + number * 200_000_000, sequence=number
-    )
+def still(ring, numbers):
+    """Hand over frames of a view in which nothing moves, ten a second."""
+    for number in numbers:
+        ring.add(frame(number), still=True)
 
 
 def filmed(ring):
+    ring.stop()
     return times(ring.cut(0, START_NS + 10**12))
 
 
-@pytest.mark.parametrize("noise", [0.0, 4.0])
-def test_while_nothing_moves_one_frame_a_second_is_filmed(noise):
-    """A still night costs a fifth of the encoding at five frames a second, its noise included."""
-    ring = Ring(strip(), name="gate")
-    for number in range(51):
-        ring._film(street(number, noise=noise))
-    assert filmed(ring) == [float(second) for second in range(11)]
+def test_a_still_view_is_filmed_once_something_moves_in_it(ring):
+    """A night costs no encoding; when somebody comes, there is a frame of every two seconds before."""
+    still(ring, range(600))
+    assert ring._strip.size_bytes == 0
+    ring.add(frame(600))
+    assert filmed(ring) == [52.0, 54.0, 56.0, 58.0, 60.0]
 
 
-def test_a_walker_far_away_is_filmed_more_often():
-    """Twelve pixels high in the small plane, in the dark, one pixel a frame: every other frame at least."""
-    ring = Ring(strip(), name="gate")
-    for number in range(30):
-        ring._film(street(number, noise=2.0, walker=number >= 10))
-    found = filmed(ring)
-    assert found[:2] == [0.0, 1.0]
-    assert sum(at >= 2.0 for at in found) >= 9
-    assert max(np.diff(found)) <= 1.0
+def test_an_incident_in_a_still_view_has_what_was_before_it_at_once(ring):
+    """Who stands there was found by a look: every frame from now on is filmed, and what came before."""
+    still(ring, range(100))
+    ring.film_all(True)
+    still(ring, range(100, 103))
+    ring.film_all(False)
+    still(ring, range(103, 110))
+    assert filmed(ring) == [2.0, 4.0, 6.0, 8.0, 10.0, 10.1, 10.2]
 
 
-def test_during_an_incident_every_frame_is_filmed():
-    """However still the picture: the film of an incident has no gaps."""
-    ring = Ring(strip(), name="gate")
-    ring.eager = True
-    for number in range(10):
-        ring._film(street(number))
-    assert len(filmed(ring)) == 10
+def test_what_is_old_goes_though_nothing_follows():
+    """In a night without film none of the evening is kept, nor cut into a clip of the morning."""
+    film = strip(keep_s=5.0)
+    film.add(frame(0))
+    film.add(frame(1))
+    assert times(film.cut(START_NS + 10**9, START_NS + 10**10)) == [0.0, 0.1]
+    assert film.cut(START_NS + 6 * 10**9, START_NS + 10**10) == ()
+    film.forget(START_NS + 5 * 10**9)
+    assert film.size_bytes > 0
+    film.forget(START_NS + 6 * 10**9)
+    assert film.size_bytes == 0
 
 
-def test_a_plane_of_another_size_or_a_tiny_one_is_no_reason_to_fail():
-    """A camera that changes its size is filmed; a plane smaller than a block is filmed once a second."""
-    ring = Ring(strip(), name="gate")
-    for number, height in enumerate((120, 60, 4, 4)):
-        entry = street(number)
-        ring._film(replace(entry, luma=entry.luma[:height]))
-    assert filmed(ring) == [0.0, 0.2, 0.4]
+def test_the_thread_lets_old_film_go_by_itself(monkeypatch):
+    """While nothing is filmed it wakes now and then, for nothing else."""
+    monkeypatch.setattr("sensors.ring._TIDY_S", 0.01)
+    ring = Ring(strip(keep_s=5.0), name="gate")
+    ring.start()
+    ring.add(frame(0))
+    still(ring, range(1, 100))
+    assert _within(5.0, lambda: ring._strip.size_bytes == 0)
+    ring.stop()
+
+
+def _within(timeout_s, condition):
+    ends_s = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < ends_s:
+        time.sleep(0.01)
+    return condition()
 
 
 def test_a_slip_of_the_software_does_not_end_the_filming(monkeypatch):

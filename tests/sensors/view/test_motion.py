@@ -150,7 +150,7 @@ def test_the_infrared_filter_holds_off_for_a_moment():
     assert held
     assert held[0] >= 10 * FPS
     assert held[-1] <= 13 * FPS
-    assert motions[held[-1] + 1] == Motion(awake=True, forced=True)
+    assert motions[held[-1] + 1] == Motion(awake=True, forced=True, still=True)
 
 
 class Strobe:
@@ -178,7 +178,7 @@ def test_what_stands_still_is_looked_at_again_and_again():
     chosen = MotionSettings(look_every_s=1.0, idle_look_every_s=4.0)
     motions = watch(Scene(DAY), 90, gate=MotionGate(chosen))
     looks = [n for n, motion in enumerate(motions) if motion.awake]
-    assert all(motions[n] == Motion(awake=True, forced=True) for n in looks[2:])
+    assert all(motions[n] == Motion(awake=True, forced=True, still=True) for n in looks[2:])
     gaps = np.diff(looks)
     assert set(gaps[2:50].tolist()) == {FPS}
     assert set(gaps[-5:].tolist()) == {4 * FPS}
@@ -363,7 +363,7 @@ def test_sensitivity_decides_how_small_is_too_small(less, more):
 def test_settings_that_contradict_each_other_are_named():
     """Looking less often while things move than while nothing does is a mistake, and said to be one."""
     assert not list(MotionSettings().problems())
-    wrong = replace(MotionSettings(), look_every_s=8.0)
+    wrong = replace(MotionSettings(), look_every_s=12.0)
     assert [name for name, _ in wrong.problems()] == ["idle_look_every_s"]
 
 

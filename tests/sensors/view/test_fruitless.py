@@ -1,0 +1,70 @@
+"""Looks in vain: what moves without anybody being there, and how soon whoever comes is looked at again."""
+
+import pytest
+
+from sensors.fruitless import Fruitless
+
+LAMP = (0.1, 0.1, 0.3, 0.3)
+GATE = (0.6, 0.6, 0.9, 0.8)
+_NS = 1_000_000_000
+
+
+def looked(fruitless, times, moved=(LAMP,), found=(), at_ns=0):
+    for _ in range(times):
+        fruitless.tell(moved, found, at_ns)
+    fruitless.take(0.0)
+
+
+@pytest.fixture
+def bored():
+    """A lamp with insects, looked at in vain for long enough."""
+    fruitless = Fruitless()
+    looked(fruitless, 12)
+    assert fruitless.is_in_vain([LAMP], 0)
+    return fruitless
+
+
+def test_a_few_looks_in_vain_prove_nothing():
+    """Somebody far away is not found at each look."""
+    fruitless = Fruitless()
+    looked(fruitless, 7)
+    assert not fruitless.is_in_vain([LAMP], 0)
+
+
+def test_another_place_is_another_matter(bored):
+    """Somebody at the gate is no insect at the lamp, nor are both together; who leaves the lamp is none."""
+    assert not bored.is_in_vain([GATE], 0)
+    assert not bored.is_in_vain([LAMP, GATE], 0)
+    assert not bored.is_in_vain([(0.1, 0.1, 0.3, 0.6)], 0)
+
+
+def test_whoever_is_found_there_ends_it_at_once(bored):
+    """One look that finds somebody in a small part: for five seconds all that moves there is worth it."""
+    person = (0.15, 0.15, 0.25, 0.2)
+    looked(bored, 1, found=[person], at_ns=10 * _NS)
+    assert not bored.is_in_vain([LAMP], 12 * _NS)
+    assert not bored.is_in_vain([(0.0, 0.0, 0.16, 0.16)], 12 * _NS)
+    assert bored.is_in_vain([LAMP], 16 * _NS)
+
+
+def test_it_is_forgotten_in_about_a_minute(bored):
+    """Insects that are gone leave a place like any other."""
+    bored.take(30.0)
+    assert not bored.is_in_vain([LAMP], 30 * _NS)
+    looked(bored, 100)
+    bored.take(40.0)
+    assert bored.is_in_vain([LAMP], 70 * _NS)
+    bored.take(20.0)
+    assert not bored.is_in_vain([LAMP], 90 * _NS)
+
+
+@pytest.mark.parametrize(
+    "place", [(0.0, 0.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0), (0.999, 0.0, 1.0, 0.001), (-0.1, -0.1, 1.2, 1.2)]
+)
+def test_places_at_the_edge_are_places(place):
+    """Whatever box a model gives, it is a part of the picture."""
+    fruitless = Fruitless()
+    looked(fruitless, 9, moved=[place])
+    assert fruitless.is_in_vain([place], 0)
+    looked(fruitless, 1, found=[place], at_ns=0)
+    assert not fruitless.is_in_vain([place], 6 * _NS)
