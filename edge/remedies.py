@@ -33,6 +33,10 @@ _UNSENT: Final[Phrase] = (
 _BY_CODE: Final[dict[tuple[str, str], Phrase]] = {
     ("uplink", "unproved"): _NO_RECEIPT,
     ("evidence", "seal"): ("pip install pyrage", "pip install pyrage"),
+    ("evidence", "request"): (
+        "Yêu cầu lại việc gửi hoặc xóa hình ảnh, rồi xóa tệp được nêu tên.",
+        "Ask again for what should be sent or deleted, then remove the file that is named.",
+    ),
     ("evidence", "unsent"): _UNSENT,
     ("evidence", "refused"): _UNSENT,
 }
