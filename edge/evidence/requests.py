@@ -87,7 +87,7 @@ class Requests:
         Raises:
             OSError: The disk refuses.
         """
-        self._folder.path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._folder.make()
         self._folder.write(f"{request.id}{SUFFIX}", json.dumps(encode(request)).encode())
         self._folder.settle()
 

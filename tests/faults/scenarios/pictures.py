@@ -74,8 +74,9 @@ def _asked_for(world):
     """A clip on the node that somebody wants."""
     folder = world.node.data / "evidence"
     store = Store(folder, EvidenceSettings(), clock=SystemClock(), node=f"{COMMUNE}/{NAME}")
-    held = store.keep(draft(5), {Role.BLURRED: files(5, CLIP_BYTES)[Role.BLURRED]})
-    wanted = Request(id=uuid.uuid4(), task=Task.SEND, by="duty", incident=held.record.incident)
+    clip = draft(5)
+    store.keep(clip, {Role.BLURRED: files(5, CLIP_BYTES)[Role.BLURRED]})
+    wanted = Request(id=uuid.uuid4(), task=Task.SEND, by="duty", incident=clip.incident)
     Requests(folder).add(wanted)
 
 
