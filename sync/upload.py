@@ -75,6 +75,9 @@ class Upload:
         settings: how fast.
         hold: whether something more urgent is under way now; asked before each drop, from two threads.
         rng: where the jitter comes from.
+
+    Attributes:
+        moved: whether the last attempt brought the station anything, though not all.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Upload:
     ) -> None:
         self.url = urljoin(line.url, "evidence")
         self.waiter = Waiter()
+        self.moved = False
         self._line = line
         self._rate = settings.max_kbit * 1000 // 8
         self._hold = hold
@@ -133,9 +137,10 @@ class Upload:
     # One file
 
     def _push(self, file: IO[bytes], meta: Meta) -> None:
-        length = os.fstat(file.fileno()).st_size
+        length, self.moved = os.fstat(file.fileno()).st_size, False
         self._give_way()
         standing, cuts = self._announce(meta, length), 0
+        first = standing.offset
         while not standing.complete:
             self._give_way()
             drops = self._drops(file, standing.offset)
@@ -151,6 +156,7 @@ class Upload:
                 self.pause(min(1.0, self._backoff.next_s()))
                 self._give_way()
                 standing = self._look(meta, length)
+            self.moved = self.moved or standing.offset > first
 
     def _announce(self, meta: Meta, length: int) -> _Standing:
         said = {"Upload-Length": str(length), "Upload-Metadata": meta.to_header()}
