@@ -185,7 +185,7 @@ def delete(
     if incident is not None:
         late = not hit and not store.has_record(incident)
     else:
-        late = _may_be_coming(*_window(begins, ends))
+        late = _may_be_coming(*_window(begins, ends), store.now())
     for held in hit:
         start, _, quality = store.times(held.record)
         click.echo(plain(clip_line(held, _us(start), quality, language)))
@@ -210,9 +210,8 @@ def delete(
         click.echo(pick(_LATE_INCIDENT if incident is not None else _LATE, language))
 
 
-def _may_be_coming(begins: datetime, ends: datetime) -> bool:
+def _may_be_coming(begins: datetime, ends: datetime, now: datetime) -> bool:
     """Whether film of that time may not be a clip yet."""
-    now = datetime.now(UTC)
     return begins <= now <= ends + _MAKING
 
 
@@ -226,7 +225,7 @@ def _leave(store: Store, begins: datetime, ends: datetime, *, by: str, reason: s
     from edge.evidence.folder import told  # noqa: PLC0415
     from edge.evidence.requests import Request, Requests, Task  # noqa: PLC0415
 
-    until = min(ends, datetime.now(UTC))
+    until = min(ends, store.now())
     with told(store.directory):
         Requests(store.directory).add(
             Request(

@@ -188,7 +188,7 @@ def delete(
 def keep(
     ctx: click.Context, incident: UUID, config: Path, node: str, by: str, reason: str, *, release: bool
 ) -> None:
-    """Keep here what came of an INCIDENT, however old it gets and however full the disk: for a case, say.
+    """Keep here what came of an INCIDENT so far, however old it gets and however full the disk: for a case.
 
     Exit code 1 when nothing of it is here.
     """

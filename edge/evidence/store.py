@@ -170,6 +170,10 @@ class Store:
         self._chain.refresh()
         return [link.record for link in self._chain.links() if isinstance(link.record, DeletionRecord)]
 
+    def now(self) -> datetime:
+        """The time by the node's clock, in UTC."""
+        return _EPOCH + timedelta(microseconds=self._clock.wall_us())
+
     def times(self, record: ClipRecord) -> tuple[datetime, datetime, ClockQuality]:
         """When a clip begins and ends, and how far to trust that, with what is known of the clock by now."""
         begins, ends = (datetime.fromisoformat(text) for text in (record.begins, record.ends))
@@ -220,7 +224,7 @@ class Store:
         with self._folder.writing():
             gone: tuple[UUID, ...] = ()
             if self._clock.quality() is not ClockQuality.UNSYNCED:
-                limit = self._now() - timedelta(days=self._settings.keep_days)
+                limit = self.now() - timedelta(days=self._settings.keep_days)
                 old = [held for held in self.held() if self.times(held.record)[1] < limit]
                 gone = self._delete(old, RETENTION, "age")
                 self._forget()
@@ -296,7 +300,7 @@ class Store:
 
     def _forget(self) -> None:
         """Take away the oldest sidecars, as long as nothing but they are left of their clips."""
-        limit, held = self._now() - KEEP_RECORDS, {entry.record.incident for entry in self.held()}
+        limit, held = self.now() - KEEP_RECORDS, {entry.record.incident for entry in self.held()}
         going: list[Link] = []
         for link in self._chain.links():
             record = link.record
@@ -305,9 +309,6 @@ class Store:
                 break
             going.append(link)
         self._chain.take_first(going)
-
-    def _now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self._clock.wall_us())
 
     def _may_show(self, record: ClipRecord) -> tuple[datetime, datetime]:
         """Between which times a clip was taken for sure."""
