@@ -15,6 +15,7 @@ Source: tus resumable upload protocol 1.0.0 (https://tus.io/protocols/resumable-
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ class Upload:
         Raises:
             UploadCut: the station cannot be reached, or cannot take it now; try again later.
             UploadRefused: the station will not have this file.
+            FileNotFoundError: it is not there, or was deleted meanwhile: then the rest of it is not sent.
             OSError: the file cannot be read.
             Stopping: `stop` was called.
         """
@@ -143,6 +145,8 @@ class Upload:
         first = standing.offset
         while not standing.complete:
             self._give_way()
+            if not os.fstat(file.fileno()).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "It was deleted while it was being sent", meta.name)
             drops = self._drops(file, standing.offset)
             try:
                 standing = _further(standing, self._append(meta, standing.offset, drops), length)

@@ -20,12 +20,13 @@ from sync.clock import SystemClock
 from sync.dial import Stopping
 from sync.errors import OutboxUnavailable
 from sync.message import Message, MessageClass
+from sync.settings import UploadSettings
 from sync.station.intake import Intake
 from sync.station.settings import IntakeSettings, ShelfSettings
 from sync.station.shelf import Shelf
 from sync.station.tokens import Tokens
 from sync.station.uploads import Uploads
-from sync.upload import RETRY_FIRST_S
+from sync.upload import RETRY_FIRST_S, Upload
 from tests.edge.evidence.asking import configured, told
 from tests.edge.evidence.street import draft, files
 
@@ -233,6 +234,29 @@ def test_a_clip_that_has_gone_meanwhile_is_not_waited_for(tmp_path, store, stati
     uploader = Uploader(config, sent.put)
     uploader.turn()
     assert (waiting(), sent, uploader.faults()) == ([], [], ())
+    uploader.stop()
+
+
+def test_a_clip_that_is_deleted_while_it_is_being_sent_does_not_arrive(
+    tmp_path, store, station, sent, waiting
+):
+    """In the middle of it: the rest stays here, nothing is announced, and that is no fault."""
+    config = configured(tmp_path, station.url, token=station.token)
+    store.keep(draft(5), files(5, 3_000_000))
+    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
+    slow = Upload(config.intake, UploadSettings(max_kbit=8000))
+    uploader = Uploader(config, sent.put, look_s=0.05, upload=slow)
+    uploader.start()
+    deadline = time.monotonic() + 20
+    while not (parts := list(station.folder.rglob(".*.part"))) or parts[0].stat().st_size < 300_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert store.delete_incident(UUID(int=5), by="an", reason="đơn số 5")
+    while waiting():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert (sent, uploader.faults(), station.shelf.ledger.files()) == ([], (), [])
+    assert parts[0].stat().st_size < 2_000_000
     uploader.stop()
 
 
