@@ -8,10 +8,7 @@ closed again.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
-import pwd
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +16,11 @@ from pathlib import Path
 from edge.clockstate import look_at_clock
 from edge.config import NodeConfig, client_id
 from edge.confirmed import look_at_receipts
+from edge.diskchecks import look_at_storage
 from edge.events import Language
 from edge.eyechecks import look_at_pictures
 from edge.findings import Finding, Level, Patient
-from edge.health import disk_free_mb, temperature_c, throttled
+from edge.health import temperature_c, throttled
 from edge.snapshot import Snapshot, read_snapshot
 from edge.words import Phrase, component_phrase, phrase, show_time, state_phrase
 from models.errors import ModelsError
@@ -42,7 +40,6 @@ _CONNECT_S = 8.0
 
 
 _NODE: Phrase = ("Thiết bị", "Node")
-_STORAGE: Phrase = ("Lưu trữ", "Storage")
 _CAMERA: Phrase = ("Camera", "Camera")
 _MODEL: Phrase = ("Mô hình nhận dạng", "Model")
 _CLOCK: Phrase = ("Đồng hồ", "Clock")
@@ -55,7 +52,7 @@ _MACHINE: Phrase = ("Máy", "Machine")
 def examine_node(config: NodeConfig, language: Language) -> Iterator[Finding]:
     """Everything that can be looked at on this node, one finding after another; a broker may take seconds."""
     patient = Patient(config=config, now=_fresh(config.storage.runtime_directory), language=language)
-    node = (_node, _devices, _camera, _model, look_at_pictures, _storage, _secrets, _clock)
+    node = (_node, _devices, _camera, _model, look_at_pictures, look_at_storage, _secrets, _clock)
     lines = (_brokers, look_at_receipts, _second_path)
     for check in (*node, *lines, _machine):
         yield from check(patient)
@@ -176,79 +173,6 @@ def _model(patient: Patient) -> Iterator[Finding]:
     else:
         runtime, number = next(iter(report.runtimes.items()))
         yield Finding(level=Level.GOOD, area=_MODEL, text=f"{settings.model} ({runtime} {number})")
-
-
-def _storage(patient: Patient) -> Iterator[Finding]:
-    settings = patient.config.storage
-    for directory in (settings.directory, settings.runtime_directory):
-        if not (_is_writable(directory) and _takes_a_write(directory)):
-            text = patient.say(f"Không ghi được vào {directory}.", f"{directory} cannot be written.")
-            remedy = f"sudo install -d -o tuquan -g tuquan {directory}"
-            yield Finding(level=Level.BAD, area=_STORAGE, text=text, remedy=remedy)
-    free = disk_free_mb(settings.directory)
-    if free is not None:
-        short = free < settings.min_free_mb
-        text = patient.say(f"Còn trống {free:.0f} MB.", f"{free:.0f} MB are free.")
-        remedy = patient.say(
-            "Giải phóng thẻ nhớ, hoặc thay thẻ lớn hơn.", "Make room on the card, or use a larger one."
-        )
-        level = Level.BAD if short else Level.GOOD
-        yield Finding(level=level, area=_STORAGE, text=text, remedy=remedy if short else "")
-    yield from _blocks(patient, settings.directory)
-    for damaged in sorted(settings.directory.glob("*.damaged-*Z")):
-        text = patient.say(f"Tệp hỏng được giữ lại: {damaged}.", f"A damaged outbox was kept: {damaged}.")
-        remedy = patient.say(
-            "Hãy thay thẻ nhớ; đây thường là dấu hiệu thẻ hỏng.", "Replace the card: it is usually worn."
-        )
-        yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
-
-
-def _blocks(patient: Patient, directory: Path) -> Iterator[Finding]:
-    """SQLite shares a file between processes as memory, and makes room for it by the page of 4096 bytes.
-
-    Where a block of the disk is smaller, a full one has holes in that memory: touching one ends the process
-    (SIGBUS, mmap(2)). mkfs.ext4 makes such disks by itself below 512 MB.
-    """
-    try:
-        block = os.statvfs(directory).f_bsize
-    except OSError:
-        return
-    if block < mmap.PAGESIZE:
-        text = patient.say(
-            f"Phân vùng của {directory} có khối {block} byte; khi đầy, nút có thể bị dừng đột ngột.",
-            f"The disk of {directory} has blocks of {block} bytes: when it is full, the node may be ended.",
-        )
-        remedy = patient.say(
-            "Hãy định dạng lại với khối 4096 byte: mkfs.ext4 -b 4096",
-            "Format it with blocks of 4096 bytes: mkfs.ext4 -b 4096",
-        )
-        yield Finding(level=Level.WARNING, area=_STORAGE, text=text, remedy=remedy)
-
-
-def _is_writable(directory: Path) -> bool:
-    """Whether the node may write there; root, who always may, asks whose directory it is."""
-    try:
-        owner = directory.stat().st_uid
-    except OSError:
-        return False
-    if os.geteuid() == 0:
-        try:
-            return owner == pwd.getpwnam("tuquan").pw_uid
-        except KeyError:  # not an installed node: root itself runs it
-            return True
-    return os.access(directory, os.W_OK | os.X_OK)
-
-
-def _takes_a_write(directory: Path) -> bool:
-    """Whether a file can really be written there: a mount may be read-only, a card dead."""
-    try:
-        with tempfile.TemporaryFile(dir=directory) as probe:
-            probe.write(bytes(4096))
-            probe.flush()
-            os.fsync(probe.fileno())
-    except OSError:
-        return False
-    return True
 
 
 def _secrets(patient: Patient) -> Iterator[Finding]:

@@ -10,11 +10,12 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from edge.errors import EvidenceError, EvidenceStuck
 from edge.events import Fault
-from edge.evidence.notices import COMPONENT, UNDELETED
+from edge.evidence.notices import COMPONENT, REQUEST, UNDELETED
 from edge.evidence.requests import Request, Requests, Task
 from edge.evidence.store import Store
 
@@ -45,6 +46,7 @@ class Clerk:
         self._requests = Requests(store.directory)
         self._look_s = look_s
         self._problem = ""
+        self._unread: tuple[Path, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evidence-clerk", daemon=True)
 
@@ -65,16 +67,21 @@ class Clerk:
             raise EvidenceStuck("The thread that deletes clips does not end: the disk hangs.")
 
     def faults(self) -> tuple[Fault, ...]:
-        """A deletion that was accepted and cannot be carried out."""
-        if not self._problem:
-            return ()
-        return (Fault(component=COMPONENT, device=UNDELETED, code=UNDELETED, text=self._problem),)
+        """A deletion that was accepted and cannot be carried out, and requests that nobody can read."""
+        unread = self._unread
+        texts = {UNDELETED: self._problem, REQUEST: _lost(unread) if unread else ""}
+        return tuple(
+            Fault(component=COMPONENT, device=code, code=code, text=text)
+            for code, text in texts.items()
+            if text
+        )
 
     def turn(self) -> None:
         """Carry out what waits."""
         try:
             for request in self._requests.waiting(Task.DELETE):
                 self._delete(request)
+            self._unread = self._requests.unread()
         except (EvidenceError, OSError) as error:
             self._say(f"Clips whose deletion was asked for cannot be deleted: {error}")
         else:
@@ -89,7 +96,7 @@ class Clerk:
             self._stopping.wait(self._look_s)
 
     def _delete(self, request: Request) -> None:
-        begins, ends = datetime.fromisoformat(request.begins), datetime.fromisoformat(request.ends)
+        begins, ends = request.window
         making = self._making_since()  # asked first: what is written meanwhile is deleted the next time
         gone = set(self._store.delete(begins, ends, by=request.by, reason=request.reason))
         for other in self._requests.waiting(Task.SEND):
@@ -102,3 +109,11 @@ class Clerk:
         if problem and problem != self._problem:
             _log.error("%s", problem)
         self._problem = problem
+
+
+def _lost(unread: tuple[Path, ...]) -> str:
+    more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+    return (
+        f"What {unread[0]}{more} asks for cannot be read, and is not done: "
+        "ask again for what should be sent or deleted, then remove the file."
+    )

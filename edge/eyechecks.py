@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edge.config import NodeConfig, client_id
+from edge.diskchecks import unwritable
 from edge.errors import EvidenceError
 from edge.findings import Finding, Level, Patient
 from edge.words import Phrase
@@ -122,6 +123,9 @@ def _originals(patient: Patient) -> Finding:
 def _shelf(patient: Patient) -> Iterator[Finding]:
     """How many clips there are, and whether another one has room; a folder that is not there yet is empty."""
     if not patient.config.evidence_directory.is_dir():
+        return
+    if problems := list(unwritable(patient, patient.config.evidence_directory, _PICTURES)):
+        yield from problems
         return
     try:
         clips, room_mb = _stock(patient.config)

@@ -25,6 +25,11 @@ _NO_RECEIPT: Final[Phrase] = (
     ),
 )
 
+_DISK: Final[Phrase] = (
+    "Nguyên nhân và cách xử lý có ở mục Lưu trữ và Lưu hình ảnh của lệnh này: sudo tuquan doctor",
+    "Why, and what helps, stands under Storage and Keeping pictures of this command: sudo tuquan doctor",
+)
+
 _UNSENT: Final[Phrase] = (
     "Kiểm tra [intake] và trạm của phường; đoạn phim còn ở đây và sẽ được gửi lại.",
     "Check [intake] and the commune's station; the clips are still here and will be sent again.",
@@ -33,6 +38,12 @@ _UNSENT: Final[Phrase] = (
 _BY_CODE: Final[dict[tuple[str, str], Phrase]] = {
     ("uplink", "unproved"): _NO_RECEIPT,
     ("evidence", "seal"): ("pip install pyrage", "pip install pyrage"),
+    ("evidence", "disk"): _DISK,
+    ("evidence", "undeleted"): _DISK,
+    ("evidence", "request"): (
+        "Yêu cầu lại việc gửi hoặc xóa hình ảnh, rồi xóa tệp được nêu tên.",
+        "Ask again for what should be sent or deleted, then remove the file that is named.",
+    ),
     ("evidence", "unsent"): _UNSENT,
     ("evidence", "refused"): _UNSENT,
 }
@@ -42,7 +53,7 @@ _BY_PART: Final[dict[str, Phrase]] = {
         "Kiểm tra bộ định tuyến, SIM và địa chỉ máy chủ; rồi hỏi người quản lý máy chủ của xã.",
         "Check the router, the SIM and the broker's address; then ask who keeps the broker.",
     ),
-    "storage": ("Giải phóng thẻ nhớ hoặc thay thẻ mới.", "Make room on the card, or replace it."),
+    "storage": _DISK,
     Source.CAMERA: _CAMERA,
     Source.CAMERA_VIEW: (
         "Ra xem camera: lau ống kính, bỏ vật che, xoay về hướng cũ, bật đèn.",

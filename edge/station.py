@@ -25,6 +25,7 @@ from sync.clock import SystemClock
 from sync.errors import ArchiveUnavailable
 from sync.station.archive import Archive
 from sync.station.receiver import Receiver, Taken, Word
+from sync.station.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +98,7 @@ class Station:
             config.archive.directory / "watch.json",
             now_s=lambda: clock.monotonic_us() / 1e6,
         )
+        self._retention = Retention(config.archive.evidence_directory, config.evidence, clock)
         self._door = Door(config, self.archive, clock, self.hear)
         self._voice = Voice(config, clock, self.faults, stack)
 
@@ -107,6 +109,8 @@ class Station:
         for receiver in self._receivers:
             receiver.start()
             self._stack.callback(receiver.stop)
+        self._stack.callback(self._retention.stop)
+        self._retention.start()
         self._stack.callback(self._door.close)
         self._door.tick(time.monotonic_ns())
 
@@ -166,6 +170,8 @@ class Station:
             yield fault("uplink", "intake", "down", self._door.problem)
         if self._door.shelf_problem:
             yield fault("storage", "evidence", "unwritable", self._door.shelf_problem)
+        if self._retention.problem:
+            yield fault("storage", "evidence", "undeleted", self._retention.problem)
         for receiver in self._receivers:
             state, name = receiver.state, f"{receiver.via}{' (events)' if receiver.bulk else ''}"
             if state.reason and not archive.problem:

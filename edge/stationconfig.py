@@ -109,7 +109,8 @@ class StationConfig:
         metadata={"help": "The second way in: nodes whose brokers fail bring presses by HTTPS."},
     )
     evidence: ShelfSettings = field(
-        default_factory=ShelfSettings, metadata={"help": "What is taken of the nodes' pictures, by HTTPS."}
+        default_factory=ShelfSettings,
+        metadata={"help": "What is taken of the nodes' pictures, and how long it stays."},
     )
     broker: tuple[BrokerSettings, ...] = field(
         metadata={"help": "Every MQTT 5 broker that nodes of the commune may use; all are listened to."}

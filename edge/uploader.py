@@ -171,7 +171,11 @@ class Uploader:
         except Stopping:
             raise
         except (UploadCut, OutboxError) as error:  # the line, or an outbox that takes no announcement now
+            if self._upload.moved:  # a line that is cut again and again, and carries something in between
+                self._line_is_well()
             self._failed(str(error))
+        except FileNotFoundError as error:  # the next turn finds it gone, and lets the request go
+            _log.warning("%s", error)
         except (
             OSError,
             ValueError,

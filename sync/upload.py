@@ -15,6 +15,7 @@ Source: tus resumable upload protocol 1.0.0 (https://tus.io/protocols/resumable-
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -75,6 +76,9 @@ class Upload:
         settings: how fast.
         hold: whether something more urgent is under way now; asked before each drop, from two threads.
         rng: where the jitter comes from.
+
+    Attributes:
+        moved: whether the last attempt brought the station anything, though not all.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Upload:
     ) -> None:
         self.url = urljoin(line.url, "evidence")
         self.waiter = Waiter()
+        self.moved = False
         self._line = line
         self._rate = settings.max_kbit * 1000 // 8
         self._hold = hold
@@ -101,6 +106,7 @@ class Upload:
         Raises:
             UploadCut: the station cannot be reached, or cannot take it now; try again later.
             UploadRefused: the station will not have this file.
+            FileNotFoundError: it is not there, or was deleted meanwhile: then the rest of it is not sent.
             OSError: the file cannot be read.
             Stopping: `stop` was called.
         """
@@ -133,11 +139,14 @@ class Upload:
     # One file
 
     def _push(self, file: IO[bytes], meta: Meta) -> None:
-        length = os.fstat(file.fileno()).st_size
+        length, self.moved = os.fstat(file.fileno()).st_size, False
         self._give_way()
         standing, cuts = self._announce(meta, length), 0
+        first = standing.offset
         while not standing.complete:
             self._give_way()
+            if not os.fstat(file.fileno()).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "It was deleted while it was being sent", meta.name)
             drops = self._drops(file, standing.offset)
             try:
                 standing = _further(standing, self._append(meta, standing.offset, drops), length)
@@ -151,6 +160,7 @@ class Upload:
                 self.pause(min(1.0, self._backoff.next_s()))
                 self._give_way()
                 standing = self._look(meta, length)
+            self.moved = self.moved or standing.offset > first
 
     def _announce(self, meta: Meta, length: int) -> _Standing:
         said = {"Upload-Length": str(length), "Upload-Metadata": meta.to_header()}

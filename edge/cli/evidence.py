@@ -27,6 +27,20 @@ _CONFIG = click.option(
     help="The node's configuration; it says where the clips are.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_MAKING = timedelta(hours=1)
+"""So long after it was filmed a clip is surely written."""
+_ASK_LATE = (
+    "Xóa {} đoạn phim, và những gì còn đang được tạo?",
+    "Delete {} clip(s), and what is still being made?",
+)
+_LATE = (
+    "Đoạn phim của khoảng thời gian đó nếu đang được tạo sẽ bị xóa ngay khi ghi xong.",
+    "A clip of that time that is still being made is deleted as soon as it is written.",
+)
+_LATE_INCIDENT = (
+    "Chưa có đoạn phim nào của sự việc này; nếu đang được tạo, nó sẽ không được lưu.",
+    "There is no clip of this incident yet; one that is still being made will not be kept.",
+)
 _MOMENT = click.DateTime(["%d/%m/%Y %H:%M", "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"])
 
 
@@ -157,30 +171,72 @@ def delete(
 ) -> None:
     """Delete clips by time or by incident; a note of who, when and why stays.
 
+    A clip of an unsure time counts as taken at any time between its neighbours that have a sure one, so a
+    time may take it too. One that is still being made goes as soon as it is written, or is not kept at all.
     What was sent to the station already is deleted there. Exit code 1 when there was nothing to delete.
     """
     from edge.evidence.words import clip_line, pick  # noqa: PLC0415 - quick --help
     from edge.received import plain  # noqa: PLC0415
 
-    store = _store(config)
+    store, late = _store(config), False
     if incident is not None and (begins or ends):
         raise click.UsageError("Give either --from and --to, or --incident.")
     hit = _hit(store, begins, ends, incident)
+    if incident is not None:
+        late = not hit and not store.has_record(incident)
+    else:
+        late = _may_be_coming(*_window(begins, ends), store.now())
     for held in hit:
         start, _, quality = store.times(held.record)
         click.echo(plain(clip_line(held, _us(start), quality, language)))
-    if not hit:
+    if not hit and not late:
         click.echo(pick(("Không có gì để xóa.", "There is nothing to delete."), language))
         ctx.exit(EXIT_FAILED)
     asked = pick((f"Xóa {len(hit)} đoạn phim?", f"Delete {len(hit)} clip(s)?"), language)
+    if late:
+        asked = pick(_ASK_LATE, language).format(len(hit))
     if not yes and not click.confirm(asked):
         ctx.exit(EXIT_FAILED)
     who = by or getpass.getuser()
     if incident is not None:
-        store.delete_incident(incident, by=who, reason=reason)
+        gone = int(store.delete_incident(incident, by=who, reason=reason))
     else:
-        store.delete(*_window(begins, ends), by=who, reason=reason)
-    click.echo(pick((f"Đã xóa {len(hit)}.", f"{len(hit)} deleted."), language))
+        window = _window(begins, ends)
+        if late:  # first of all: nothing is to be written between the two
+            _leave(store, *window, by=who, reason=reason)
+        gone = len(store.delete(*window, by=who, reason=reason))
+    click.echo(pick((f"Đã xóa {gone}.", f"{gone} deleted."), language))
+    if late:
+        click.echo(pick(_LATE_INCIDENT if incident is not None else _LATE, language))
+
+
+def _may_be_coming(begins: datetime, ends: datetime, now: datetime) -> bool:
+    """Whether film of that time may not be a clip yet."""
+    return begins <= now <= ends + _MAKING
+
+
+def _leave(store: Store, begins: datetime, ends: datetime, *, by: str, reason: str) -> None:
+    """Leave a request to the process that films: what was filmed by now and is no clip yet goes, too.
+
+    Raises:
+        EvidenceUnwritable: the disk refuses.
+    """
+    from edge.events import new_id  # noqa: PLC0415 - quick --help
+    from edge.evidence.folder import told  # noqa: PLC0415
+    from edge.evidence.requests import Request, Requests, Task  # noqa: PLC0415
+
+    until = min(ends, store.now())
+    with told(store.directory):
+        Requests(store.directory).add(
+            Request(
+                id=new_id(),
+                task=Task.DELETE,
+                by=by,
+                begins=begins.isoformat(),
+                ends=until.isoformat(),
+                reason=reason,
+            )
+        )
 
 
 def _hit(store: Store, begins: datetime | None, ends: datetime | None, incident: UUID | None) -> list[Held]:

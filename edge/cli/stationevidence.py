@@ -1,4 +1,4 @@
-"""`tuquan station evidence`: the pictures that nodes sent, and who opened or deleted which, and why."""
+"""`tuquan station evidence`: the pictures that nodes sent, and who opened, kept or deleted which, and why."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ _CONFIG = click.option(
 _BY = click.option("--by", required=True, help="Who does it: a name that can be asked about it later.")
 _REASON = click.option("--reason", required=True, help="Why: the request, the case, the order. It is kept.")
 _NODE = click.option("--node", default="", help="Only this node, by its short name.")
+_DEEDS = {
+    "opened": ("mở bản gốc", "opened"),
+    "deleted": ("xóa", "deleted"),
+    "kept": ("giữ lại", "kept"),
+    "released": ("thôi giữ lại", "released"),
+}
 _MISSING = (
     "The package pyrage is missing here. Use age instead: age-keygen makes keys, age -d opens files "
     "(and nothing notes who did it: write it down)."
@@ -57,7 +63,7 @@ class _Cannot(EvidenceError):
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
     help="Only what came since then (time of Vietnam).",
 )
-@click.option("--deeds", is_flag=True, help="Instead: who opened or deleted what, and why.")
+@click.option("--deeds", is_flag=True, help="Instead: who opened, kept or deleted what, and why.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @LANGUAGE
 @click.pass_context
@@ -71,7 +77,7 @@ def command(
     deeds: bool,
     as_json: bool,
 ) -> None:
-    """List the pictures that came, newest first; get one, open an original, delete what has to go."""
+    """List the pictures that came, newest first; get one, open an original, keep or delete what has to be."""
     if ctx.invoked_subcommand is not None:
         return
     from edge.words import local_zone  # noqa: PLC0415 - quick --help
@@ -84,7 +90,12 @@ def command(
         found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger.deeds)]
     else:
         files = _asked(lambda: ledger.files(node=name, since_us=since_us))
-        found = [(entry.facts(), _file_line(entry, language)) for entry in files]
+        kept = _asked(ledger.kept)
+        found = [
+            (entry.facts() | {"kept": stays}, _file_line(entry, language, stays=stays))
+            for entry in files
+            for stays in (_whose(entry) in kept,)
+        ]
     for facts, line in found:
         click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
 
@@ -158,15 +169,38 @@ def delete(
     from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
 
     name, folder, ledger = _station(config, node)
-    entries = {(entry.node, entry.name): entry for entry in reversed(_entries(ledger, name, incident))}
-    there = [entry for entry in entries.values() if (folder / entry.node / entry.name).exists()]
-    for entry in there:
-        click.echo(f"{entry.node}/{entry.name}")
+    there = _there(ledger, name, folder, incident)
     if not there or not (yes or click.confirm("Delete?")):
         ctx.exit(EXIT_FAILED)
     for entry in there:
-        _note(ledger, DeedKind.DELETED, f"{entry.node}/{entry.name}", entry.sha256, by, reason)
+        _note(ledger, DeedKind.DELETED, _whose(entry), entry.sha256, by, reason)
         (folder / entry.node / entry.name).unlink(missing_ok=True)
+
+
+@command.command()
+@click.argument("incident", type=click.UUID)
+@_CONFIG
+@_NODE
+@_BY
+@_REASON
+@click.option("--release", is_flag=True, help="Instead: let it go in its time again.")
+@click.pass_context
+def keep(
+    ctx: click.Context, incident: UUID, config: Path, node: str, by: str, reason: str, *, release: bool
+) -> None:
+    """Keep here what came of an INCIDENT so far, however old it gets and however full the disk: for a case.
+
+    Exit code 1 when nothing of it is here.
+    """
+    from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
+
+    name, folder, ledger = _station(config, node)
+    there = _there(ledger, name, folder, incident)
+    for entry in there:
+        kind = DeedKind.RELEASED if release else DeedKind.KEPT
+        _note(ledger, kind, _whose(entry), entry.sha256, by, reason)
+    if not there:
+        ctx.exit(EXIT_FAILED)
 
 
 @command.command()
@@ -197,6 +231,20 @@ def _entries(ledger: Ledger, node: str, incident: UUID) -> list[Arrived]:
     return _asked(lambda: ledger.files(node=node, incident=incident))
 
 
+def _there(ledger: Ledger, node: str, folder: Path, incident: UUID) -> list[Arrived]:
+    """What came of an incident and is here now; each is named."""
+    entries = {_whose(entry): entry for entry in reversed(_entries(ledger, node, incident))}
+    there = [entry for entry in entries.values() if (folder / _whose(entry)).exists()]
+    for entry in there:
+        click.echo(_whose(entry))
+    return there
+
+
+def _whose(entry: Arrived) -> str:
+    """A file's name with its node before it, as notes have it."""
+    return f"{entry.node}/{entry.name}"
+
+
 def _asked(question: Callable[[], T]) -> T:
     try:
         return question()
@@ -207,8 +255,10 @@ def _asked(question: Callable[[], T]) -> T:
 def _note(
     ledger: Ledger, kind: DeedKind, name: str, sha256: str, by: str, reason: str, *, output: str = ""
 ) -> None:
-    from sync.station.ledger import Deed  # noqa: PLC0415 - quick --help
+    from sync.station.ledger import RETENTION, Deed  # noqa: PLC0415 - quick --help
 
+    if by.strip() == RETENTION:
+        raise _Cannot(f"{RETENTION} is the station itself: say --by whom, with the name of a person.")
     if not by.strip() or not reason.strip():
         raise _Cannot("Say --by whom and for what --reason: both are kept.")
     at_us = time.time_ns() // 1000
@@ -275,21 +325,22 @@ def _pyrage() -> Any:
     return pyrage
 
 
-def _file_line(entry: Arrived, language: Language) -> str:
+def _file_line(entry: Arrived, language: Language, *, stays: bool) -> str:
     from edge.evidence.record import Role  # noqa: PLC0415 - quick --help
     from edge.evidence.words import ROLES, pick  # noqa: PLC0415
     from edge.words import show_time  # noqa: PLC0415
 
     role = pick(ROLES[Role(entry.role.value)], language)
     size = f"{entry.bytes / 1e6:.1f} MB"
-    return f"{show_time(entry.received_us)}  {entry.node}  {role}  {size}  {entry.incident}"
+    mark = f"  [{pick(('giữ lại', 'kept'), language)}]" if stays else ""
+    return f"{show_time(entry.received_us)}  {entry.node}  {role}  {size}  {entry.incident}{mark}"
 
 
 def _deed_line(deed: Deed, language: Language) -> str:
-    from edge.received import plain  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import pick, who_and_why  # noqa: PLC0415 - quick --help
+    from edge.received import plain  # noqa: PLC0415
     from edge.words import show_time  # noqa: PLC0415
 
-    words = {"opened": ("mở bản gốc", "opened"), "deleted": ("xóa", "deleted")}[deed.kind.value]
-    what = words[0] if language is Language.VI else words[1]
-    line = f"{show_time(deed.at_us)}  {what}  {deed.name}  {deed.by}: {deed.reason}"
+    who, why = who_and_why(deed.by, deed.reason, ("trạm tự xóa", "the station itself"), language)
+    line = f"{show_time(deed.at_us)}  {pick(_DEEDS[deed.kind.value], language)}  {deed.name}  {who}: {why}"
     return plain(f"{line}  → {deed.output}" if deed.output else line)

@@ -272,6 +272,8 @@ class Darkroom:
         held = self._store.keep(self._draft(cut.take, clip), clip.files)
         for code in (FULL, DISK, CLIP, BEHIND):
             self._say(code, "")
+        if held is None:
+            return
         self._tell(to_message(clip_notice(held, Where.NODE, upload=cut.take.upload), self._site))
         if cut.take.upload and self._on_clip is not None:
             self._on_clip(held.record.incident)

@@ -49,14 +49,26 @@ class Folder:
             if self._depth:
                 yield
                 return
-            self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self.make()
             with (self.path / _LOCK_FILE).open("a") as lock:
+                _give(lock.fileno(), self.path)
                 self._take(lock.fileno())
                 self._depth += 1
                 try:
                     yield
                 finally:
                     self._depth -= 1
+
+    def make(self) -> None:
+        """Make it where there is none.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=0o750, exist_ok=True)
+            _give(path, path.parent)
 
     def _take(self, lock: int) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -97,7 +109,7 @@ class Folder:
         draft = self.path / f".{name}{_PART}"
         try:
             with draft.open("wb") as file:
-                self._give(file.fileno())
+                _give(file.fileno(), self.path)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -105,12 +117,6 @@ class Folder:
         except OSError:
             draft.unlink(missing_ok=True)
             raise
-
-    def _give(self, number: int) -> None:
-        """What root deletes or verifies by hand is the node's own: it has to read its chain afterwards."""
-        if os.geteuid() == 0:
-            owner = self.path.stat()
-            os.fchown(number, owner.st_uid, owner.st_gid)
 
     def settle(self) -> None:
         """Make names durable: a file's own fsync does not cover its entry in the folder.
@@ -147,6 +153,13 @@ class Folder:
         ]
         self.remove(*left)
         return left
+
+
+def _give(what: int | Path, folder: Path) -> None:
+    """What root makes by hand is whose the folder is: the node has to go on with it afterwards."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(what, owner.st_uid, owner.st_gid)
 
 
 def stem_of(name: str) -> str:

@@ -18,7 +18,7 @@ from edge.rules.finding import Finding
 from sync.message import Message
 
 COMPONENT: Final = "evidence"
-FILM, SEAL, FULL, DISK, CLIP, BEHIND, OUTBOX, UNDELETED = FAULTS = (
+FILM, SEAL, FULL, DISK, CLIP, BEHIND, OUTBOX, UNDELETED, REQUEST = FAULTS = (
     "film",
     "seal",
     "full",
@@ -27,10 +27,11 @@ FILM, SEAL, FULL, DISK, CLIP, BEHIND, OUTBOX, UNDELETED = FAULTS = (
     "behind",
     "outbox",
     "undeleted",
+    "request",
 )
 """What may be wrong with pictures: nothing can be filmed; originals cannot be sealed; there is no room; the
 disk refuses; a clip could not be made; more incidents than clips can be made of; the outbox takes no
-pictures; what was to be deleted is still there."""
+pictures; what was to be deleted is still there; what was asked for cannot be read."""
 
 
 def thumbnail_message(  # noqa: PLR0913 - each is needed, and each is named

@@ -85,7 +85,10 @@ class ClipRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionRecord:
-    """That clips were deleted: their sidecars stay, their pictures are gone."""
+    """That clips were deleted: their sidecars stay, their pictures are gone.
+
+    One that was deleted before it was written has no sidecar, and is not kept.
+    """
 
     number: int = field(metadata=word("Its place in the node's chain, from 1.", ge=1))
     previous: str = field(metadata=word("SHA-256 of the sidecar before it, in hex; zeros for the first."))

@@ -2,7 +2,8 @@
 
 Commands are taken by the alarm process, clips are kept by the vision process, and neither waits for the
 other: a request is on the disk before anybody is told that it was accepted, and it stays until it has been
-carried out, over any number of restarts. Carrying one out twice does no harm.
+carried out, over any number of restarts. Carrying one out twice does no harm. A file that is no request is
+set aside for somebody to look at, one that cannot be read waits until it can be; neither holds up another.
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ from edge.evidence.chain import read_link
 from edge.evidence.folder import SUFFIXES, Folder
 from edge.evidence.record import SUFFIX, ClipRecord, Role
 from edge.evidence.store import Held
+from sync.envelope import moment
 from sync.errors import WireError
 from sync.wire import decode, encode, word
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
 REQUESTS: Final = "requests"
 """The folder's name, in the folder of the clips."""
+DAMAGED: Final = ".damaged"
+"""What follows the name of a file that was set aside."""
 _MOST_BYTES: Final = 8192
 
 
@@ -54,6 +59,15 @@ class Request:
     ends: str = field(default="", metadata=word("delete: until then, RFC 3339."))
     reason: str = field(default="", metadata=word("delete: why."))
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """From when until when a deletion goes, in UTC.
+
+        Raises:
+            WireError: One of the two is no time.
+        """
+        return moment(self.begins, "begins"), moment(self.ends, "ends")
+
 
 class Requests:
     """The folder of requests; any number of processes may use it.
@@ -65,6 +79,7 @@ class Requests:
     def __init__(self, evidence: Path) -> None:
         self.evidence = evidence
         self._folder = Folder(evidence / REQUESTS)
+        self._unread: set[str] = set()
 
     def add(self, request: Request) -> None:
         """Ask for something; on the disk when it returns.
@@ -72,17 +87,19 @@ class Requests:
         Raises:
             OSError: The disk refuses.
         """
-        self._folder.path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._folder.make()
         self._folder.write(f"{request.id}{SUFFIX}", json.dumps(encode(request)).encode())
         self._folder.settle()
 
     def waiting(self, task: Task) -> list[Request]:
-        """What is to be done, oldest first; a file that is none is taken away.
+        """What is to be done, oldest first; a file that is none is set aside, see `unread`.
 
         Raises:
             OSError: The folder cannot be read.
         """
-        found = [self._read(name) for name in sorted(self._folder.names()) if name.endswith(SUFFIX)]
+        names = sorted(name for name in self._folder.names() if name.endswith(SUFFIX))
+        self._unread.intersection_update(names)
+        found = [self._read(name) for name in names]
         return [request for request in found if request is not None and request.task is task]
 
     def count(self) -> int:
@@ -101,18 +118,47 @@ class Requests:
         """
         self._folder.remove(f"{request.id}{SUFFIX}")
 
+    def unread(self) -> tuple[Path, ...]:
+        """The files of which nobody knows what they ask for: set aside, or not readable when last `waiting`.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        names = sorted(name for name in self._folder.names() if name.endswith(DAMAGED))
+        return tuple(self._folder.path / name for name in (*names, *sorted(self._unread)))
+
     def _read(self, name: str) -> Request | None:
         path = self._folder.path / name
         try:
             with path.open("rb") as file:
-                return decode(Request, json.loads(file.read(_MOST_BYTES)))
+                request = _request(name, file.read(_MOST_BYTES))
         except FileNotFoundError:
             return None
-        except (ValueError, RecursionError, WireError) as error:
-            _log.warning("%s is no request and is taken away: %s", path, error)
-            with contextlib.suppress(OSError):
-                path.unlink()
+        except OSError as error:
+            self._pass_over(path, error)
             return None
+        except (ValueError, RecursionError) as error:
+            self._pass_over(path, error)
+            with contextlib.suppress(OSError):
+                path.rename(path.with_name(f"{name}{DAMAGED}"))
+                self._unread.discard(name)
+            return None
+        self._unread.discard(name)
+        return request
+
+    def _pass_over(self, path: Path, error: Exception) -> None:
+        if path.name not in self._unread:
+            _log.error("%s cannot be read as a request and is passed over: %s", path, error)
+        self._unread.add(path.name)
+
+
+def _request(name: str, content: bytes) -> Request:
+    request = decode(Request, json.loads(content))
+    if name != f"{request.id}{SUFFIX}":  # it could never be removed
+        raise WireError(f"It is that of another request, {request.id}.")
+    if request.task is Task.DELETE:
+        _ = request.window
+    return request
 
 
 def clip_of(evidence: Path, incident: UUID) -> Held | None:

@@ -101,12 +101,15 @@ class Store:
             for incident in self._chain.deleted():
                 self._folder.remove(*(f"{incident}{end}" for end in SUFFIXES.values()))
 
-    def keep(self, draft: ClipRecord, files: Mapping[Role, bytes]) -> Held:
+    def keep(self, draft: ClipRecord, files: Mapping[Role, bytes]) -> Held | None:
         """Write a clip, whole or not at all; older ones make room for it.
 
         Args:
             draft: What is known of it; its place in the chain and its files are filled in here.
             files: What is in them.
+
+        Returns:
+            The clip; None where it was deleted before it was written, and is not kept.
 
         Raises:
             EvidenceFull: there is no room, even without the older ones.
@@ -115,6 +118,8 @@ class Store:
         """
         with self._folder.writing():
             self._chain.refresh()
+            if draft.incident in self._chain.deleted():
+                return None
             if any(link.record.id == draft.incident for link in self._chain.links()):
                 raise EvidenceError(f"There is a clip of the incident {draft.incident} already.")
             self._make_room(sum(map(len, files.values())) + _SIDECAR_BYTES)
@@ -165,6 +170,10 @@ class Store:
         self._chain.refresh()
         return [link.record for link in self._chain.links() if isinstance(link.record, DeletionRecord)]
 
+    def now(self) -> datetime:
+        """The time by the node's clock, in UTC."""
+        return _EPOCH + timedelta(microseconds=self._clock.wall_us())
+
     def times(self, record: ClipRecord) -> tuple[datetime, datetime, ClockQuality]:
         """When a clip begins and ends, and how far to trust that, with what is known of the clock by now."""
         begins, ends = (datetime.fromisoformat(text) for text in (record.begins, record.ends))
@@ -189,7 +198,7 @@ class Store:
             return self._delete(self.between(begins, ends), by, reason)
 
     def delete_incident(self, incident: UUID, *, by: str, reason: str) -> bool:
-        """Delete the clip of one incident; whether there was one.
+        """Delete the clip of one incident; whether there was one. One that is still to come is not kept.
 
         Raises:
             EvidenceFull: the disk is full.
@@ -197,7 +206,11 @@ class Store:
         """
         with self._folder.writing():
             held = self.find(incident)
-            return bool(held and self._delete([held], by, reason))
+            if held is not None:
+                self._delete([held], by, reason)
+            elif not self.has_record(incident) and incident not in self._chain.deleted():
+                self._chain.add(self._note((incident,), by, reason))
+            return held is not None
 
     def expire(self) -> tuple[UUID, ...]:
         """Delete what is too old, and the oldest of what is too much; says which incidents' clips they were.
@@ -211,7 +224,7 @@ class Store:
         with self._folder.writing():
             gone: tuple[UUID, ...] = ()
             if self._clock.quality() is not ClockQuality.UNSYNCED:
-                limit = self._now() - timedelta(days=self._settings.keep_days)
+                limit = self.now() - timedelta(days=self._settings.keep_days)
                 old = [held for held in self.held() if self.times(held.record)[1] < limit]
                 gone = self._delete(old, RETENTION, "age")
                 self._forget()
@@ -260,17 +273,7 @@ class Store:
             return ()
         incidents = tuple(held.record.incident for held in clips)
         names = [path.name for held in clips for path in held.paths.values()]
-        note = DeletionRecord(
-            number=1,
-            previous=FIRST,
-            node=self._node,
-            id=self._new_id(),
-            at=utc_text(self._clock.wall_us()),
-            clock=self._clock.quality(),
-            by=by,
-            reason=reason,
-            deleted=incidents,
-        )
+        note = self._note(incidents, by, reason)
         try:
             with told(self.directory):
                 self._chain.add(note)
@@ -282,9 +285,22 @@ class Store:
         _log.info("deleted %d clip(s) for %s (%s)", len(clips), by, reason)
         return incidents
 
+    def _note(self, incidents: tuple[UUID, ...], by: str, reason: str) -> DeletionRecord:
+        return DeletionRecord(
+            number=1,
+            previous=FIRST,
+            node=self._node,
+            id=self._new_id(),
+            at=utc_text(self._clock.wall_us()),
+            clock=self._clock.quality(),
+            by=by,
+            reason=reason,
+            deleted=incidents,
+        )
+
     def _forget(self) -> None:
         """Take away the oldest sidecars, as long as nothing but they are left of their clips."""
-        limit, held = self._now() - KEEP_RECORDS, {entry.record.incident for entry in self.held()}
+        limit, held = self.now() - KEEP_RECORDS, {entry.record.incident for entry in self.held()}
         going: list[Link] = []
         for link in self._chain.links():
             record = link.record
@@ -293,9 +309,6 @@ class Store:
                 break
             going.append(link)
         self._chain.take_first(going)
-
-    def _now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self._clock.wall_us())
 
     def _may_show(self, record: ClipRecord) -> tuple[datetime, datetime]:
         """Between which times a clip was taken for sure."""

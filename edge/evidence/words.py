@@ -85,10 +85,16 @@ def report_line(report: Report, language: Language) -> str:
 
 def deletion_line(at_us: int, by: str, reason: str, count: int, language: Language) -> str:
     """A deletion as one line: when, by whom, why, how many."""
-    who = pick(("thiết bị tự xóa", "the node itself"), language) if by == RETENTION else by
-    why = pick(_REASONS[reason], language) if by == RETENTION and reason in _REASONS else reason
+    who, why = who_and_why(by, reason, ("thiết bị tự xóa", "the node itself"), language)
     what = pick((f"đã xóa {count}", f"deleted {count}"), language)
     return f"{show_time(at_us)}  {what}  [{who}]  {why}".rstrip()
+
+
+def who_and_why(by: str, reason: str, itself: Phrase, language: Language) -> tuple[str, str]:
+    """Who deleted and why, in words; `itself` is who does so by rule."""
+    if by != RETENTION:
+        return by, reason
+    return pick(itself, language), pick(_REASONS[reason], language) if reason in _REASONS else reason
 
 
 def length(begins_us: int, ends_us: int, language: Language) -> str:

@@ -1,4 +1,4 @@
-"""Which pictures came from which node, and who opened or deleted which and why: a small SQLite file there.
+"""Which pictures came from which node, and who opened, kept or deleted which and why: a small SQLite file.
 
 Each call opens the file and closes it again: a running station and somebody at its terminal share it. What is
 written is on the disk when the call returns. Nothing is ever taken out of it.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEDGER_FILE: Final = "ledger.db"
+RETENTION: Final = "retention"
+"""Who deletes when the station does so by itself; why is ``age`` or ``room`` then."""
 _BUSY_S: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS file (n INTEGER PRIMARY KEY, node TEXT NOT NULL, incident TEXT NOT NULL,
@@ -75,18 +77,22 @@ class DeedKind(StrEnum):
 
     OPENED = "opened"
     DELETED = "deleted"
+    KEPT = "kept"
+    """Marked to stay, however old it gets."""
+    RELEASED = "released"
+    """No longer so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """That somebody opened a sealed original, or deleted a file.
+    """That somebody opened a sealed original, or deleted a file, or had it kept.
 
     Attributes:
         at_us: When, microseconds since 1970 in UTC.
         kind: What was done.
         name: The file's name; with its node, ``commune/name``, before it where the station had it.
         sha256: Of the file, in hex.
-        output: Where the open one was written; "" for a deletion.
+        output: Where the open one was written; else "".
         by: Who did it.
         reason: Why.
     """
@@ -165,6 +171,17 @@ class Ledger:
             Deed(at_us=at, kind=DeedKind(kind), name=name, sha256=sha, output=out, by=by, reason=why)
             for at, kind, name, sha, out, by, why in rows
         ]
+
+    def kept(self) -> set[str]:
+        """The names, ``commune/node/file``, of what is marked to stay."""
+        if not self.path.exists():
+            return set()
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT name, kind, max(n) FROM deed WHERE kind IN (?, ?) GROUP BY name",
+                (DeedKind.KEPT.value, DeedKind.RELEASED.value),
+            ).fetchall()  # SQLite: beside max() stands the row that has it
+        return {name for name, kind, _ in rows if kind == DeedKind.KEPT}
 
     def _files(self, where: str, *values: object) -> list[Arrived]:
         if not self.path.exists():

@@ -197,7 +197,7 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShelfSettings:
-    """What the station takes of the nodes' pictures, by its intake."""
+    """What the station takes of the nodes' pictures, by its intake, and how long it keeps them."""
 
     enabled: bool = field(
         default=True, metadata={"help": "Whether pictures are taken where the intake is enabled."}
@@ -212,6 +212,24 @@ class ShelfSettings:
     max_mb: int = field(
         default=20_480,
         metadata={"help": "What all files may take.", "unit": "MB", "min": 1, "max": 10_000_000},
+    )
+    max_percent: int = field(
+        default=50,
+        metadata={
+            "help": "Share of the disk that they may take; beyond it the oldest go.",
+            "unit": "%",
+            "min": 1,
+            "max": 90,
+        },
+    )
+    keep_days: float = field(
+        default=30.0,
+        metadata={
+            "help": "How long they stay; longer only what is marked: tuquan station evidence keep.",
+            "unit": "days",
+            "min": 0.01,
+            "max": 3650,
+        },
     )
     min_free_mb: int = field(
         default=2048,

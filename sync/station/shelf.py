@@ -1,4 +1,4 @@
-"""Where the nodes' pictures lie: half ones, whole ones, and how much there may be of them.
+"""Where the nodes' pictures lie: half ones, whole ones, and how much may come. What goes: `retention`.
 
 A file lies under ``<commune>/<node>/<incident>.mp4`` (or ``.original.age``) once all of it is on the disk and
 its SHA-256 is the one that was announced; never before. Until then it is a hidden file with a note beside it
@@ -18,7 +18,6 @@ import logging
 import os
 import sqlite3
 import threading
-import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -41,10 +40,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MB: Final = 2**20
-_DAY_S: Final = 86_400
 _MOST_HALF: Final = 32
 """Half files of one node; its clips come one after the other."""
-_SWEEP_S: Final = 3600.0
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOCKED: Final = "Somebody else is appending to this file now."
 _CANNOT: Final = "The station cannot keep pictures now. Keep the file and try again."
@@ -89,7 +86,6 @@ class Shelf:
         self._clock = clock
         self._turn = threading.Lock()
         self._open: set[Path] = set()
-        self._sweep_s = 0.0
 
     def create(self, node: str, meta: Meta, length: int) -> State:
         """Make room for a file, or say how far it has come already.
@@ -108,7 +104,6 @@ class Shelf:
                 f"A file has at most {self._settings.max_file_mb} MB here (evidence.max_file_mb).",
             )
         with self._turn, self._told():
-            self._sweep()
             state = self._find(node, meta.incident, meta.role)
             if state is None:
                 return self._begin(node, meta, length)
@@ -270,22 +265,6 @@ class Shelf:
         disk = os.statvfs(self.directory)
         if disk.f_bavail * disk.f_frsize - to_come - length < settings.min_free_mb * _MB:
             raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, _NO_ROOM)
-
-    def _sweep(self) -> None:
-        """Take away what nobody has appended to for too long."""
-        if time.monotonic() < self._sweep_s:
-            return
-        self._sweep_s = time.monotonic() + _SWEEP_S
-        limit_s = time.time() - self._settings.partial_days * _DAY_S
-        for folder in folders(self.directory):
-            for entry in entries(folder):
-                if entry.name.endswith((PART, NOTE)) and (folder / entry.name) not in self._open:
-                    part = folder / f"{entry.name.removesuffix(NOTE).removesuffix(PART)}{PART}"
-                    with contextlib.suppress(FileNotFoundError):
-                        newest_s = max(entry.stat().st_mtime, part.stat().st_mtime if part.exists() else 0.0)
-                        if part not in self._open and newest_s < limit_s:
-                            (folder / entry.name).unlink()
-                            _log.info("half a file expired: %s", folder / entry.name)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +17,7 @@ from edge.config import examine
 from edge.errors import EvidenceUnwritable
 from edge.evidence.record import Role
 from edge.evidence.requests import Request, Requests, Task
+from edge.evidence.store import Store
 from edge.evidenceclerk import Clerk
 from edge.evidencerequests import MOST_BY_RULE, MOST_WAITING, EvidenceDesk, sends_by_rule
 from sync.command import Outcome, Reason
@@ -249,12 +253,73 @@ def test_a_deletion_that_the_disk_refuses_waits_and_is_a_fault(store, ask, waiti
     clerk.stop()
 
 
-def test_rubbish_among_the_requests_is_taken_away(store, waiting):
-    """A file that is no request does not keep the others from being done."""
-    requests = Requests(store.directory)
+def test_rubbish_among_the_requests_is_set_aside_and_told(store, waiting):
+    """A file that is no request keeps no other from being done; it is kept, and named until somebody acts."""
+    requests, folder = Requests(store.directory), store.directory / "requests"
     request = Request(id=uuid.uuid4(), task=Task.SEND, by="an", incident=UUID(int=1))
     requests.add(request)
-    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"id": 5}'), ("d", "\xff")):
-        (store.directory / "requests" / f"{name}.json").write_text(text, encoding="latin-1")
+    rubbish = {
+        "a": "{",
+        "b": "[]",
+        "c": '{"id": 5}',
+        "d": "\xff",
+        "e": f'{{"id": "{UUID(int=1)}", "task": "send", "by": "an"}}',
+        str(UUID(int=2)): f'{{"id": "{UUID(int=2)}", "task": "delete", "by": "an", "begins": "yesterday"}}',
+    }
+    for name, text in rubbish.items():
+        (folder / f"{name}.json").write_text(text, encoding="latin-1")
     assert waiting() == [request]
     assert requests.count() == 1
+    assert {path.name for path in requests.unread()} == {f"{name}.json.damaged" for name in rubbish}
+    clerk = Clerk(store)
+    clerk.turn()
+    (fault,) = clerk.faults()
+    assert fault.code == "request"
+    assert f"{folder / UUID(int=2).__str__()}.json.damaged (and 5 more)" in fault.text
+    for path in requests.unread():
+        path.unlink()
+    clerk.turn()
+    assert clerk.faults() == ()
+
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def somebody_else():
+    """Root may read everything: be nobody for a while."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+
+
+def test_a_request_that_cannot_be_read_holds_up_no_other(tmp_path, store, monkeypatch):
+    """One that is root's alone: the others are done, it is told, and done once it can be read."""
+    begins = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    store.keep(draft(1, begins=begins.isoformat(), ends=begins.isoformat()), files(1))
+    requests, paths = Requests(store.directory), []
+    for number in (1, 2, 3):
+        day = begins.replace(day=number).isoformat()
+        requests.add(Request(id=UUID(int=number), task=Task.DELETE, by="an", begins=day, ends=day))
+        paths.append(store.directory / "requests" / f"{UUID(int=number)}.json")
+    if os.geteuid() == 0:
+        for path in (tmp_path, store.directory, *store.directory.rglob("*")):
+            os.chown(path, NOBODY, -1)
+        os.chown(paths[0], 0, 0)
+    paths[0].chmod(0)
+    monkeypatch.chdir(tmp_path)
+    clerk = Clerk(Store(Path("evidence"), store._settings, clock=store._clock, node="a/b"))
+    with somebody_else():
+        clerk.turn()
+    assert [path.exists() for path in paths] == [True, False, False]
+    (fault,) = clerk.faults()
+    assert (fault.code, paths[0].name in fault.text) == ("request", True)
+    paths[0].chmod(0o644)
+    with somebody_else():
+        clerk.turn()
+    assert clerk.faults() == ()
+    assert not paths[0].exists()
+    assert store.held() == []

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from uuid import UUID
 
 import pytest
@@ -13,8 +14,9 @@ from click.testing import CliRunner
 
 from edge.cli.stationevidence import command
 from edge.errors import EdgeError
-from sync.clock import SystemClock
+from sync.clock import ManualClock, SystemClock
 from sync.pictures import Meta, Role
+from sync.station.retention import Retention
 from sync.station.settings import ShelfSettings
 from sync.station.shelf import Shelf
 
@@ -226,3 +228,33 @@ def test_what_is_deleted_leaves_a_note_and_may_come_again(call, arrive):
     assert {deed["name"] for deed in deeds} == {f"phuong-thu/cho/{path.name}" for path in paths[:2]}
     assert call(*words, "--yes").exit_code == 1
     assert arrive(1, b"another").read_bytes() == b"another"
+
+
+def test_what_is_kept_for_a_case_is_marked_with_a_note_and_released_with_another(call, arrive):
+    """Every file of the incident; the list shows it, a note says who and why; exit code 1 for nothing."""
+    arrive(1, b"one")
+    arrive(1, b"sealed", Role.ORIGINAL)
+    arrive(2, b"two")
+    words = ("keep", str(UUID(int=1)), "--by", "Trần Bình", "--reason", "vụ 12")
+    assert call(*words).exit_code == 0
+    listed = call("--lang", "en").output.splitlines()
+    assert [line.endswith("[kept]") for line in listed] == [False, True, True]
+    assert [json.loads(line)["kept"] for line in call("--json").output.splitlines()] == [False, True, True]
+    assert "giữ lại" in call("--lang", "vi", "--deeds").output
+    assert call(*words, "--release").exit_code == 0
+    assert "[kept]" not in call("--lang", "en").output
+    assert "released" in call("--lang", "en", "--deeds").output.splitlines()[0]
+    assert call("keep", str(UUID(int=9)), "--by", "An", "--reason", "x").exit_code == 1
+
+
+def test_what_the_station_deleted_itself_is_told_in_words_and_nobody_signs_for_it(call, arrive, config):
+    """By age: readable in both languages; a person cannot hide behind the station's name."""
+    path = arrive(1, b"one")
+    clock = ManualClock(wall_us=time.time_ns() // 1000 + 31 * 86_400_000_000)
+    Retention(config.parent / "data" / "evidence", ShelfSettings(), clock).turn()
+    assert not path.exists()
+    assert call("--lang", "en", "--deeds").output.rstrip().endswith("the station itself: too old")
+    assert call("--lang", "vi", "--deeds").output.rstrip().endswith("trạm tự xóa: hết thời hạn lưu")
+    arrive(2, b"two")
+    with pytest.raises(EdgeError, match="the station itself"):
+        call("delete", str(UUID(int=2)), "--by", "retention", "--reason", "age", "--yes")

@@ -207,6 +207,18 @@ def test_one_incident_can_be_deleted(store):
     assert incidents(store.held()) == [2]
 
 
+def test_an_incident_that_is_deleted_before_its_clip_is_written_gets_none(store):
+    """One note says so, however often it is asked; the next clip is kept, and the chain is whole."""
+    assert not store.delete_incident(UUID(int=1), by="x", reason="y")
+    assert not store.delete_incident(UUID(int=1), by="x", reason="y")
+    assert store.keep(draft(1), files(1)) is None
+    assert store.keep(draft(2), files(2)) is not None
+    assert incidents(store.held()) == [2]
+    assert [note.deleted for note in store.deletions()] == [(UUID(int=1),)]
+    report = verify(store.directory)
+    assert (report.clips, report.deleted, report.problems) == (1, 0, ())
+
+
 def test_a_deletion_that_a_power_cut_interrupted_is_finished_at_the_next_start(store, make_store):
     """The note is on the disk before the pictures go; what is left of them goes then."""
     fill(store, 2)

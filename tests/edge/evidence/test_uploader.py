@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import socket
+import threading
 import time
 from uuid import UUID
 
@@ -16,11 +20,13 @@ from sync.clock import SystemClock
 from sync.dial import Stopping
 from sync.errors import OutboxUnavailable
 from sync.message import Message, MessageClass
+from sync.settings import UploadSettings
 from sync.station.intake import Intake
 from sync.station.settings import IntakeSettings, ShelfSettings
 from sync.station.shelf import Shelf
 from sync.station.tokens import Tokens
 from sync.station.uploads import Uploads
+from sync.upload import RETRY_FIRST_S, Upload
 from tests.edge.evidence.asking import configured, told
 from tests.edge.evidence.street import draft, files
 
@@ -231,6 +237,29 @@ def test_a_clip_that_has_gone_meanwhile_is_not_waited_for(tmp_path, store, stati
     uploader.stop()
 
 
+def test_a_clip_that_is_deleted_while_it_is_being_sent_does_not_arrive(
+    tmp_path, store, station, sent, waiting
+):
+    """In the middle of it: the rest stays here, nothing is announced, and that is no fault."""
+    config = configured(tmp_path, station.url, token=station.token)
+    store.keep(draft(5), files(5, 3_000_000))
+    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
+    slow = Upload(config.intake, UploadSettings(max_kbit=8000))
+    uploader = Uploader(config, sent.put, look_s=0.05, upload=slow)
+    uploader.start()
+    deadline = time.monotonic() + 20
+    while not (parts := list(station.folder.rglob(".*.part"))) or parts[0].stat().st_size < 300_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert store.delete_incident(UUID(int=5), by="an", reason="đơn số 5")
+    while waiting():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert (sent, uploader.faults(), station.shelf.ledger.files()) == ([], (), [])
+    assert parts[0].stat().st_size < 2_000_000
+    uploader.stop()
+
+
 def test_the_uploader_ends_in_the_middle_of_a_file(tmp_path, store, station, sent, waiting):
     """Within a second, and the request is still there for the next start."""
     config = configured(tmp_path, station.url, token=station.token)
@@ -252,3 +281,68 @@ def test_the_uploader_ends_in_the_middle_of_a_file(tmp_path, store, station, sen
     assert len(waiting()) == 1
     with pytest.raises(Stopping):
         uploader._upload.pause(1)
+
+
+class Flapping:
+    """A line that carries so many bytes to the station and is cut then; nobody answers until it is mended."""
+
+    def __init__(self, port):
+        self._to = port
+        self._left = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mend(self, carries):
+        self._left = carries
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                with near, socket.create_connection(("127.0.0.1", self._to)) as far:
+                    back = threading.Thread(target=self._carry, args=(far, near), daemon=True)
+                    back.start()
+                    while self._left > 0 and (data := near.recv(4096)):
+                        far.sendall(data)
+                        self._left -= len(data)
+                    for end in (near, far):
+                        with contextlib.suppress(OSError):
+                            end.shutdown(socket.SHUT_RDWR)
+                    back.join()
+
+    def _carry(self, far, near):
+        with contextlib.suppress(OSError):
+            while data := far.recv(4096):
+                near.sendall(data)
+
+    def close(self):
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+def test_a_line_that_is_cut_again_and_again_is_tried_soon_as_long_as_something_comes(
+    tmp_path, store, station, sent, waiting
+):
+    """However often: each attempt that brought a part is followed by a short wait, and is no fault."""
+    line = Flapping(station.intake.port)
+    url = station.url.replace(str(station.intake.port), str(line.port))
+    config, now = configured(tmp_path, url, token=station.token), [1000.0]
+    held = store.keep(draft(5), {Role.BLURRED: random.Random(5).randbytes(2_000_000)})
+    EvidenceDesk(config)(told("evidence-request", incident=str(UUID(int=5))))
+    uploader = Uploader(config, sent.put, now_s=lambda: now[0])
+    for _ in range(5):
+        line.mend(300_000)  # a piece and a bit
+        uploader.turn()
+        assert len(waiting()) == 1
+        assert uploader._due_s - now[0] <= RETRY_FIRST_S
+        now[0] += FAULT_AFTER_S - 1
+        assert uploader.faults() == ()
+    line.mend(10**9)
+    uploader.turn()
+    assert waiting() == []
+    whole = station.folder / "evidence/phuong-thu/cho" / held.paths[Role.BLURRED].name
+    assert whole.read_bytes() == held.paths[Role.BLURRED].read_bytes()
+    assert len(station.shelf.ledger.files()) == len(sent) == 1
+    uploader.stop()
+    line.close()

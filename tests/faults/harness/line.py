@@ -149,6 +149,12 @@ class Line:
         """Swallow everything in silence, both ways; nobody is told."""
         self._drop("")
 
+    def break_off(self):
+        """Answer everything with a TCP reset, as a router does that was started anew."""
+        self.whole()
+        for chain, way in zip(_CHAINS, ("iifname", "oifname"), strict=True):
+            self._nft(f"add rule inet line {chain} {way} != lo meta l4proto tcp reject with tcp reset")
+
     def lose(self, percent):
         """Swallow so many of a hundred packets, each way."""
         self._drop(f"numgen random mod 100 < {percent}")
@@ -169,6 +175,10 @@ class Line:
     def plug(self):
         """Put it back."""
         self._inside("ip", "link", "set", self._far, "up")
+
+    def carried_bytes(self):
+        """How much has come from the far end since there is this line."""
+        return int(Path(f"/sys/class/net/{self._near}/statistics/rx_bytes").read_text("ascii"))
 
     def _drop(self, what):
         self.whole()

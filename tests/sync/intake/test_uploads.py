@@ -192,23 +192,6 @@ def test_a_disk_that_refuses_is_told_and_kept_for_the_status(station, sender):
     assert station.shelf.problem == ""
 
 
-def test_half_files_expire_and_whole_ones_do_not(make_station):
-    """What nobody went on with for days gives its room back."""
-    station = make_station(evidence={"partial_days": 1.0})
-    sender = Sender(station)
-    half, whole = new_meta(b"ab"), new_meta(b"cd")
-    for meta, data in ((half, b"a"), (whole, b"cd")):
-        sender.create(meta, 2)
-        sender.patch(meta, 0, data)
-    old_s = time.time() - 90_000
-    for path in sender.path(half).parent.iterdir():
-        os.utime(path, (old_s, old_s))
-    station.shelf._sweep_s = 0.0
-    sender.create(new_meta(b"ef"), 2)
-    assert sender.head(half).status_code == 404
-    assert sender.head(whole).headers["repr-digest"] == whole.digest
-
-
 def test_one_appends_at_a_time_and_only_so_many_at_all(make_station):
     """A second request on the same file is told that it is locked, one too many altogether to come again."""
     station = make_station(evidence={"at_once": 1})

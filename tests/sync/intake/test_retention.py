@@ -1,0 +1,227 @@
+"""How long pictures stay at the station: by age and room, with notes; what is kept or comes in, stays."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from uuid6 import uuid7
+
+from sync.clock import ClockQuality, ManualClock
+from sync.pictures import Meta, Role
+from sync.station.ledger import Deed, DeedKind
+from sync.station.retention import Retention
+from sync.station.settings import ShelfSettings
+from sync.station.shelf import Shelf
+
+NODE, OTHER = "ben-nghe/gate", "ben-nghe/market"
+DAY_S = 86_400.0
+NOBODY = 65534
+
+
+class House:
+    """A shelf, what comes onto it, and the retention that looks after it, with one clock."""
+
+    def __init__(self, folder, **settings):
+        self.clock = ManualClock(wall_us=time.time_ns() // 1000)
+        limits = ShelfSettings(**({"min_free_mb": 0} | settings))
+        self.shelf = Shelf(folder, limits, self.clock)
+        self.ledger = self.shelf.ledger
+        self.retention = Retention(folder, limits, self.clock)
+
+    def come(self, content=b"film", role=Role.BLURRED, node=NODE, *, share=1.0, incident=None):
+        """A file, or a part of one; where it lies once it is whole."""
+        found = incident or uuid.UUID(int=uuid7().int)
+        meta = Meta(incident=found, role=role, sha256=hashlib.sha256(content).hexdigest())
+        self.shelf.create(node, meta, len(content))
+        slot = self.shelf.open(node, meta.incident, role, 0)
+        slot.write(content[: int(len(content) * share)])
+        slot.close(whole=share == 1.0)
+        return self.shelf.directory / node / meta.name
+
+    def mark(self, path, kind=DeedKind.KEPT):
+        name = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+        self.ledger.note(
+            Deed(at_us=self.clock.wall_us(), kind=kind, name=name, sha256="", by="An", reason="án 12")
+        )
+
+    def gone(self):
+        """What went by itself: name and reason, oldest deed first."""
+        deeds = [deed for deed in reversed(self.ledger.deeds()) if deed.kind is DeedKind.DELETED]
+        assert {deed.by for deed in deeds} <= {"retention"}
+        return [(deed.name.rpartition("/")[2], deed.reason) for deed in deeds]
+
+    def after(self, days):
+        """Let so many days pass, and look."""
+        self.clock.advance(days * DAY_S)
+        self.retention.turn()
+
+
+@pytest.fixture
+def make_house(tmp_path):
+    return lambda folder=tmp_path / "evidence", **settings: House(folder, **settings)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of eight megabytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("NOT TRIED: a small disk is mounted by root only")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_what_is_too_old_goes_with_a_note_and_nothing_else_does(make_house):
+    """Thirty days after it came, both kinds, of any node; the ledger tells what it was. It may come again."""
+    house = make_house()
+    assert ShelfSettings().keep_days == 30
+    old = [house.come(b"one"), house.come(b"sealed", Role.ORIGINAL), house.come(b"x", node=OTHER)]
+    house.after(29)
+    young = house.come(b"two")
+    stranger = young.with_name("readme.mp4")
+    stranger.write_text("laid here by hand")
+    os.utime(stranger, (0, 0))
+    assert house.gone() == []
+    house.after(1.1)
+    assert [path.exists() for path in (*old, young, stranger)] == [False, False, False, True, True]
+    assert sorted(house.gone()) == sorted((path.name, "age") for path in old)
+    deed = next(deed for deed in house.ledger.deeds() if deed.name.endswith(old[0].name))
+    assert (deed.sha256, deed.name) == (hashlib.sha256(b"one").hexdigest(), f"{NODE}/{old[0].name}")
+    assert (house.retention.problem, len(house.ledger.files())) == ("", 4)
+    again = house.come(b"one", incident=uuid.UUID(old[0].stem))
+    house.after(1)
+    assert again.exists()
+
+
+def test_while_nobody_vouches_for_the_clock_nothing_is_too_old(make_house):
+    """A clock that was set to another year deletes no evidence, and the station says that it waits."""
+    house = make_house()
+    path = house.come()
+    house.clock.step_wall(400 * DAY_S, ClockQuality.UNSYNCED)
+    house.after(0)
+    assert (path.exists(), house.gone()) == (True, [])
+    assert "nobody vouches" in house.retention.problem
+    house.clock.step_wall(0, ClockQuality.SYNCED)
+    house.after(0)
+    assert (path.exists(), house.retention.problem) == (False, "")
+
+
+def test_what_is_marked_stays_until_it_is_released(make_house):
+    """For a case: however old. The mark is a note like any other, and the last one counts."""
+    house = make_house()
+    path, plain = house.come(b"one"), house.come(b"two")
+    house.mark(path)
+    house.after(400)
+    assert (path.exists(), plain.exists()) == (True, False)
+    house.mark(path, DeedKind.RELEASED)
+    house.mark(path)
+    house.after(1)
+    assert path.exists()
+    house.mark(path, DeedKind.RELEASED)
+    house.after(0)
+    assert not path.exists()
+
+
+def test_half_a_file_stays_as_long_as_it_grows_and_expires_without_anything_coming(make_house):
+    """Nothing was asked of the station since: what nobody went on with is gone in its time all the same."""
+    house = make_house(partial_days=3.0)
+    house.come(b"ab" * 50, share=0.5)
+    (part,) = house.shelf.directory.rglob(".*.part")
+    house.after(2)
+    assert part.exists()
+    house.after(1.1)
+    assert list(house.shelf.directory.rglob(".*.*")) == []
+    assert house.gone() == []  # it never was a picture here
+
+
+def test_the_oldest_go_where_all_take_too_much_of_the_disk(make_house, small_disk):
+    """Half of eight megabytes: of three files of two, the oldest that is not marked goes."""
+    house = make_house(small_disk / "evidence", max_percent=50)
+    (small_disk / "archive.db").write_bytes(b"messages")
+    paths = []
+    for number in range(3):
+        paths.append(house.come(bytes([number]) * 1_900_000))
+        house.clock.advance(60)
+    house.mark(paths[0])
+    house.retention.turn()
+    assert [path.exists() for path in paths] == [True, False, True]
+    assert house.gone() == [(paths[1].name, "room")]
+    house.come(bytes(1_000_000), share=0.9)  # comes in now: it counts, and stays
+    house.retention.turn()
+    assert [path.exists() for path in paths] == [True, False, False]
+    assert len(list(small_disk.rglob(".*.part"))) == 1
+    assert (small_disk / "archive.db").read_bytes() == b"messages"
+    big = house.come(b"k" * 2_500_000)
+    house.mark(big)
+    house.retention.turn()
+    assert (paths[0].exists(), big.exists()) == (True, True)
+    assert "max_percent" in house.retention.problem
+
+
+def test_a_file_that_a_power_cut_kept_out_of_the_ledger_goes_too(make_house):
+    """By the time of the file itself; its SHA-256 is taken before it goes."""
+    house = make_house()
+    path = house.come(b"film")
+    house.ledger.path.unlink()
+    house.after(31)
+    assert not path.exists()
+    assert house.ledger.deeds()[0].sha256 == hashlib.sha256(b"film").hexdigest()
+
+
+@contextlib.contextmanager
+def somebody_else():
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root can make what others cannot change")
+def test_a_folder_that_cannot_be_changed_is_told_and_stops_no_other(make_house):
+    """Laid back from a copy, by root: it is named as often as you like, noted never, and the rest goes."""
+    with tempfile.TemporaryDirectory() as home:
+        house = make_house(Path(home) / "evidence")
+        stuck, other = house.come(b"two", node=NODE), house.come(b"three", node=OTHER)
+        for path in (Path(home), *Path(home).rglob("*")):
+            os.chown(path, NOBODY, -1)
+        os.chown(stuck.parent, 0, 0)
+        stuck.parent.chmod(0o755)
+        with somebody_else():
+            house.after(31)
+            house.after(1)
+        assert (stuck.exists(), other.exists()) == (True, False)
+        assert NODE in house.retention.problem
+        assert house.gone() == [(other.name, "age")]
+
+
+def test_it_looks_by_itself_and_ends_when_it_is_told_to(make_house):
+    """A damaged ledger does not end the thread and is told; nothing goes without a note."""
+    house = make_house()
+    path = house.come()
+    house.clock.advance(31 * DAY_S)
+    good = house.ledger.path.read_bytes()
+    house.ledger.path.write_bytes(b"no database at all" * 100)
+    looking = Retention(house.shelf.directory, ShelfSettings(), house.clock, look_s=0.01)
+    looking.start()
+    deadline = time.monotonic() + 10
+    while not looking.problem:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert path.exists()
+    house.ledger.path.write_bytes(good)
+    while path.exists() or looking.problem:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    looking.stop()
+    looking.stop()
