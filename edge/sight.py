@@ -220,9 +220,8 @@ class Sight:
         self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
         followed = [_place(track.box) for track in self._tracks if track.confirmed]
         self._gate.attend(followed, frame.captured_ns)
-        self._gate.tell(
-            prepared.motion.regions, (*followed, *(_place(hit.box) for hit in sure)), frame.captured_ns
-        )
+        hits = [_place(hit.box) for hit in sure]
+        self._gate.tell(prepared.motion.regions, hits, followed, frame.captured_ns)
         return detections
 
 

@@ -165,17 +165,14 @@ class MotionGate:
         if attended:
             self._attended = attended, at_ns
 
-    def tell(self, moved: Iterable[Place], found: Iterable[Place], at_ns: int) -> None:
-        """Say what came of a look; may be called from another thread.
+    def tell(
+        self, moved: Iterable[Place], found: Iterable[Place], followed: Iterable[Place], at_ns: int
+    ) -> None:
+        """Say what came of a look; see `Fruitless.tell`. May be called from another thread.
 
         What moves where many looks were in vain is looked at every ``look_every_s`` only.
-
-        Args:
-            moved: Where it moved in the frame: the motion's regions.
-            found: Where something was found.
-            at_ns: When the frame was taken, as for `look`.
         """
-        self._fruitless.tell(tuple(moved), tuple(found), at_ns)
+        self._fruitless.tell(moved, found, followed, at_ns)
 
     def _judge(self, view: _View, luma: NDArray[np.uint8], elapsed_s: float, at_ns: int) -> None:
         """Let the view have the frame, and keep account of why it is held off."""

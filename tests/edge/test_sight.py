@@ -42,7 +42,7 @@ class Gate:
     def attend(self, _regions, _at_ns):
         pass
 
-    def tell(self, _moved, _found, _at_ns):
+    def tell(self, _moved, _found, _followed, _at_ns):
         pass
 
 
