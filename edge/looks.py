@@ -31,6 +31,7 @@ from models.tracker import Tracker
 from sensors.polygon import contains, parse_points
 
 KEPT_S: Final = 600.0
+_WRITE_EVERY_NS: Final = 1_000_000_000
 _SEGMENT_S: Final = 60.0
 _SEGMENT_BYTES: Final = 160_000
 _FOLDER: Final = "looks"
@@ -73,6 +74,8 @@ class LookLog:
         self._name = ""
         self._since_ns = 0
         self._bytes = 0
+        self._waiting = b""
+        self._written_ns = -_WRITE_EVERY_NS
         self._failing = False
 
     def add(
@@ -82,15 +85,25 @@ class LookLog:
         detections: Sequence[Detection],
         looked: Box | None = None,
     ) -> None:
-        """Take in one look, also one that found nothing."""
-        line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":")).encode() + b"\n"
+        """Take in one look, also one that found nothing.
+
+        They are written once a second; what was taken in since then is lost with the process.
+        """
+        line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":"))
+        self._waiting += line.encode() + b"\n"
+        if not 0 <= at_ns - self._written_ns < _WRITE_EVERY_NS:
+            self._written_ns = at_ns
+            self._write(at_ns)
+
+    def _write(self, at_ns: int) -> None:
+        lines, self._waiting = self._waiting, b""
         try:
             with opened_folder(self._folder) as folder:
                 self._turn(folder, at_ns)
-                if self._bytes + len(line) > _SEGMENT_BYTES:
+                if self._bytes + len(lines) > _SEGMENT_BYTES:
                     return
-                append(folder, self._name, line)
-            self._bytes += len(line)
+                append(folder, self._name, lines)
+            self._bytes += len(lines)
         except OSError as error:
             if not self._failing:
                 _log.warning("what was seen cannot be kept for trying rules on it: %s", error)

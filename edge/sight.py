@@ -215,8 +215,8 @@ class Sight:
             self._debts.reopen(prepared.number)
             raise
         height, width = frame.image.shape[:2]
-        detections = tinted(restore(found, prepared.window, width, height), frame.image)
-        sure = tuple(hit for hit in detections if hit.score >= self._least)
+        detections = restore(found, prepared.window, width, height)
+        sure = tinted([hit for hit in detections if hit.score >= self._least], frame.image)
         self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
         followed = [_place(track.box) for track in self._tracks if track.confirmed]
         self._gate.attend(followed, frame.captured_ns)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from models.detection import Box, Detection
-from models.tint import tint, tinted
+from models.tint import tinted
+
+
+def tint(picture, box):
+    (found,) = tinted([Detection(label="person", score=0.7, box=box)], picture)
+    return found.tint
 
 
 @pytest.fixture
