@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.detection import Detection
     from models.picture import Picture
 
-_POINTS: Final = 12  # along each direction of a band; more change nothing and cost time
+_POINTS: Final = 16  # along each direction of a band; more change nothing and cost time
 _DOWN: Final = np.concatenate([np.linspace(0.15, 0.45, _POINTS), np.linspace(0.55, 0.85, _POINTS)])
 _ACROSS: Final = np.linspace(0.25, 0.75, _POINTS)  # background shows at the sides
 
