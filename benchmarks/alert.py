@@ -1,9 +1,9 @@
 """Vision: from the moment a frame was taken until the alert about it is in the outbox, on disk.
 
-The process's own loop in real time over a square full of people, at 5 fps, with a rule for each of four
-zones, so that alerts are many. What is measured is the frame that completed a rule: when it was taken until
-the put of its alert returns. The plain side fits the same pictures to the model, runs it, and puts one row
-into SQLite, committed as the outbox commits; nothing else runs meanwhile.
+The process's own loop in real time over a square full of people, at 5 fps, with a rule for each of
+twenty-four zones, so that alerts are many. What is measured is the frame that completed a rule: when it was
+taken until the put of its alert returns. The plain side fits the same pictures to the model, runs it, and puts
+one row into SQLite, committed as the outbox commits; nothing else runs meanwhile.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from edge.rules.finding import Finding
     from sync.message import Message
 
-ROUNDS: Final = 3
-ROUND_S: Final = 14.0
+ROUNDS: Final = 6
+ROUND_S: Final = 20.0
 PLAIN_LOOKS: Final = 40
-_ACROSS, _DOWN = 2, 2
+_ACROSS, _DOWN = 6, 4
 _P: Final = 0.95
 
 
