@@ -30,7 +30,9 @@ def measure(record: Record) -> Tally:
     if not record.clip.still:
         tally.frames = len(record.looks)
         tally.looks = sum(look.looked is not None for look in record.looks)
-        tally.moved = sum(look.awake and not look.forced for look in record.looks)
+        tally.moved = sum(look.moved for look in record.looks)
+        empty = [look for look in record.looks if record.clip.truth.at(look.at_s) == ()]
+        tally.empty, tally.moved_empty = len(empty), sum(look.moved for look in empty)
         count_people(tally, record)
     if record.clip.truth.events is not None:
         _count_alerts(tally, record.raised, record.clip.truth.events, record.lasts_s)

@@ -114,6 +114,7 @@ def _alerts(tallies: dict[str, Tally]) -> Sheet:
             "time to alert, median",
             "p95",
             "model woken",
+            "nobody there",
         ),
         rows=tuple(
             (
@@ -126,6 +127,7 @@ def _alerts(tallies: dict[str, Tally]) -> Sheet:
                 _number(percentile(tally.waits_s, 0.5), 1, " s"),
                 _number(percentile(tally.waits_s, 0.95), 1, " s"),
                 _share(ratio(tally.moved, tally.frames)),
+                _share(ratio(tally.moved_empty, tally.empty)),
             )
             for word, tally in tallies.items()
             if tally.judged_s

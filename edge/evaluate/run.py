@@ -70,6 +70,11 @@ class Look:
     detections: tuple[Detection, ...]
     tracks: tuple[Track, ...]
 
+    @property
+    def moved(self) -> bool:
+        """Whether the gate wanted the model to look because something moved."""
+        return self.awake and not self.forced
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raised:

@@ -88,6 +88,8 @@ class Tally:
         frames: Frames that the gate judged.
         looks: Frames that the model looked at.
         moved: Those of them that the gate asked for because something moved.
+        empty: Frames of which somebody wrote down that nothing is there.
+        moved_empty: Those of them that the gate asked for because something moved: rain, insects, leaves.
         boxes: Detections, for each size.
         people: Everybody who stayed.
         tracks: Confirmed tracks.
@@ -104,6 +106,8 @@ class Tally:
     frames: int = 0
     looks: int = 0
     moved: int = 0
+    empty: int = 0
+    moved_empty: int = 0
     boxes: tuple[Boxes, ...] = field(default_factory=lambda: tuple(Boxes() for _ in SIZES))
     people: list[Person] = field(default_factory=list)
     tracks: int = 0
@@ -128,6 +132,8 @@ class Tally:
         self.frames += other.frames
         self.looks += other.looks
         self.moved += other.moved
+        self.empty += other.empty
+        self.moved_empty += other.moved_empty
         for mine, its in zip(self.boxes, other.boxes, strict=True):
             mine.add(its)
         self.people += other.people
@@ -164,6 +170,7 @@ class Tally:
             "frames": self.frames,
             "looked": rounded(ratio(self.looks, self.frames)),
             "woken": rounded(ratio(self.moved, self.frames)),
+            "woken_by_nobody": rounded(ratio(self.moved_empty, self.empty)),
             "detection": {
                 size_name(number): _boxes(boxes) for number, boxes in enumerate(self.boxes) if boxes.true
             }
