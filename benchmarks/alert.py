@@ -2,8 +2,8 @@
 
 The process's own loop in real time over a square full of people, at 5 fps, with a rule for each of
 twenty-four zones, so that alerts are many. What is measured is the frame that completed a rule: when it was
-taken until the put of its alert returns. The plain side fits the same pictures to the model, runs it, and puts
-one row into SQLite, committed as the outbox commits; nothing else runs meanwhile.
+taken until the put of its alert returns. The plain side fits the same pictures to the model, runs it, and
+puts one row into SQLite, committed as the outbox commits; nothing else runs meanwhile.
 """
 
 from __future__ import annotations
