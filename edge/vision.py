@@ -30,6 +30,7 @@ from edge.sd_notify import Notifier, Watchdog
 from edge.sight import Prepared, Sight
 from edge.snapshot import VisionReport
 from edge.teller import Teller
+from edge.thrift import spare_memory
 from edge.witness import Condition, Witness
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
@@ -69,6 +70,7 @@ def run(config_path: Path, stop: threading.Event) -> bool:
         ConfigError: The configuration cannot be used.
     """
     _stand_back()
+    spare_memory()
     config = load(config_path)
     notifier = Notifier.from_environment()
     clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
