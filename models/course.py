@@ -19,9 +19,9 @@ _UPRIGHT: Final = 0.4
 _LEAST_UNIT: Final = 1e-3  # fractions of the picture; a box thinner than this says nothing about speed
 NOISE: Final = 0.2  # standard deviation of a detected middle, in units
 _SPEED: Final = 1.6  # standard deviation of a speed that is not known yet, in units a second: a brisk walk
-_KEEPS_COURSE_S: Final = 3.0
+_KEEPS_COURSE_S: Final = 4.0
 _FOLLOWS_SIZE: Final = 0.4
-HEIGHT_VARIES: Final = 0.3  # standard deviations of a size's logarithm from look to look
+HEIGHT_VARIES: Final = 0.2  # standard deviations of a size's logarithm from look to look
 WIDTH_VARIES: Final = 0.45
 _SIZES: Final = 4.0  # how far apart chance throws sizes: the range of both logarithms, multiplied
 

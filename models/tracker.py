@@ -21,6 +21,7 @@ from models.assign import assign
 from models.course import HEIGHT_VARIES, NOISE, WIDTH_VARIES, Course
 from models.detection import Box
 from models.settings import TrackerSettings
+from models.tint import apart, blended
 from models.track import Track
 
 if TYPE_CHECKING:
@@ -53,19 +54,17 @@ _PART_OF: Final = 0.7
 _HOLDS: Final = 0.8
 _COVERED: Final = 0.8  # how much of its place must have been looked at for a track to be missing
 _GATE: Final = 16.0  # squared deviations, over the middle and the size together
+_GATE_TINT: Final = 25.0  # and over the colours too: a coat in the shade alone makes nobody somebody else
 _REACH: Final = 4.0  # units; nothing is taken for the same further away than this, however long it was hidden
 _REACH_NEW: Final = 2.5
-_REACH_WEAK: Final = 1.0
+_REACH_WEAK: Final = 1.3
 _MISSED_WEAK: Final = 2  # a weak detection does not bring back what was missed more often than this
-_WEAK_COSTS: Final = 6.0
+_WEAK_COSTS: Final = 8.0
 _TRUSTED: Final = 11.0  # natural logarithm: some 60,000 to one that no chance threw these boxes
 _MISS_COSTS: Final = 1.0
-_WORST: Final = 30.0  # dearer than any pair within the gate: two pairs are always better than one
+_WORST: Final = 30.0  # what it costs to leave a track and a detection alone
 _SECOND: Final = 1e-9
-_FOLLOWS_TINT: Final = 0.2
-_TINT_VARIES: Final = 28.0  # standard deviation of a mean colour from look to look, of 255
-_TINT_MOST: Final = 12.0
-_NO_TINT: Final = (math.nan,) * 6
+_MIXED: Final = 0.15  # a box that shares more than this with somebody else's shows the other's colours too
 
 
 @dataclass(slots=True)
@@ -93,8 +92,14 @@ class _Thing:
     def score(self) -> float:
         return statistics.median(self.scores)
 
-    def see(self, found: Detection, at_ns: int) -> None:
-        """Take in a detection. A second one at the same time is no second look."""
+    def see(self, found: Detection, at_ns: int, *, mixed: bool = False) -> None:
+        """Take in a detection. A second one at the same time is no second look.
+
+        Args:
+            found: What was seen.
+            at_ns: When.
+            mixed: Whether it shows somebody else's colours too, of which nothing is to be learned.
+        """
         self.missed = 0
         if at_ns <= self.seen_ns and self.looks:
             return
@@ -105,7 +110,8 @@ class _Thing:
         if not found.cut:
             if self.looks > 1:
                 self.trust += self.course.evidence(found.box, self.box)
-            self.tint = _blended(self.tint, found.tint)
+            if not (mixed and self.tint):
+                self.tint = blended(self.tint, found.tint)
             self.box = found.box
             self.course.correct(found.box)
 
@@ -185,8 +191,10 @@ class Tracker:
         """Give detections to tracks; what is left over of the sure and whole ones."""
         sure = [self._begins(one) for one in found]
         pairs = assign(_candidates(self._things, found, sure))
+        hidden = [thing for row, thing in enumerate(self._things) if thing.confirmed and row not in pairs]
+        mixed = _mixed(found, hidden)
         for row, column in pairs.items():
-            self._see(self._things[row], found[column], at_ns)
+            self._see(self._things[row], found[column], at_ns, mixed=mixed[column])
         taken = set(pairs.values())
         return [one for column, one in enumerate(found) if sure[column] and column not in taken]
 
@@ -194,8 +202,8 @@ class Tracker:
         """Whether a detection may begin a track."""
         return found.score >= self._settings.min_score and not found.cut
 
-    def _see(self, thing: _Thing, found: Detection, at_ns: int) -> None:
-        thing.see(found, at_ns)
+    def _see(self, thing: _Thing, found: Detection, at_ns: int, *, mixed: bool) -> None:
+        thing.see(found, at_ns, mixed=mixed)
         often = thing.looks >= self._settings.min_looks and thing.trust >= _TRUSTED
         if often and thing.score >= self._settings.min_score:
             thing.confirmed = True
@@ -272,9 +280,11 @@ def _candidates(
     lost = np.array([thing.missed > _MISSED_WEAK for thing in things])[:, np.newaxis]
     place = off[0] ** 2 + off[1] ** 2
     size = (off[2] / HEIGHT_VARIES) ** 2 + (off[3] / WIDTH_VARIES) ** 2
-    cut = np.array([one.cut for one in found])
-    total = place / spread + np.where(cut, 0.0, size + _tints_apart(things, found))
-    near = (total <= _GATE) & (place <= reach**2) & ~(lost & weak)
+    whole = ~np.array([one.cut for one in found])
+    shape = place / spread + np.where(whole, size, 0.0)
+    tints = apart([thing.tint for thing in things], [one.tint for one in found])
+    total = shape + np.where(whole, tints, 0.0)
+    near = (shape <= _GATE) & (total <= _GATE_TINT) & (place <= reach**2) & ~(lost & weak)
     # The likelihood's other half: who was seen just now has the better claim than who may be anywhere by now.
     costs = total + 2 * np.log(spread / (2 * NOISE**2)) + _WEAK_COSTS * weak - _WORST
     return {
@@ -284,19 +294,22 @@ def _candidates(
     }
 
 
-def _blended(old: tuple[float, ...], new: tuple[float, ...]) -> tuple[float, ...]:
-    """The colours of a thing after one more look."""
-    if not old or not new:
-        return new or old
-    return tuple(was + _FOLLOWS_TINT * (now - was) for was, now in zip(old, new, strict=True))
-
-
-def _tints_apart(things: Sequence[_Thing], found: Sequence[Detection]) -> NDArray[np.float64]:
-    """Squared deviations between the colours of tracks and detections; 0 where one has none."""
-    rows = np.array([thing.tint or _NO_TINT for thing in things])[:, np.newaxis]
-    columns = np.array([one.tint or _NO_TINT for one in found])
-    apart: NDArray[np.float64] = ((columns - rows) ** 2).mean(axis=2) / _TINT_VARIES**2
-    return np.nan_to_num(np.minimum(apart, _TINT_MOST), nan=0.0)
+def _mixed(found: Sequence[Detection], hidden: Sequence[_Thing]) -> list[bool]:
+    """Whether each detection overlaps another of its family, or the place of one that is hidden."""
+    if not found:
+        return []
+    count = len(found)
+    boxes = (*(one.box for one in found), *(thing.course.box for thing in hidden))
+    labels = (*(one.label for one in found), *(thing.label for thing in hidden))
+    families = np.array([str(_family(label)) for label in labels])
+    corners = np.array([(box.y0, box.x0, box.y1, box.x1) for box in boxes])
+    low = np.maximum(corners[:count, np.newaxis, :2], corners[:, :2])
+    high = np.minimum(corners[:count, np.newaxis, 2:], corners[:, 2:])
+    shared = np.maximum(high - low, 0.0).prod(axis=2) * (families[:count, np.newaxis] == families)
+    np.fill_diagonal(shared, 0.0)
+    areas = (corners[:count, 2:] - corners[:count, :2]).prod(axis=1)
+    mixed: list[bool] = (shared.max(axis=1) > _MIXED * areas).tolist()
+    return mixed
 
 
 def _deviations(

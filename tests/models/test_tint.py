@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.detection import Box, Detection
-from models.tint import tinted
+from models.tint import apart, blended, tinted
 
 
 def tint(picture, box):
@@ -46,3 +46,31 @@ def test_a_box_of_next_to_nothing_has_colours_too(picture, corner):
     values = tint(picture, box)
     assert len(values) == 6
     assert np.isfinite(values).all()
+
+
+RED, DARK_RED, BROWN = (160, 60, 60) * 2, (130, 40, 40) * 2, (130, 100, 50) * 2
+
+
+def test_light_changes_and_hue_stays():
+    """The same coat in less light is nearer than another coat that is as bright."""
+    ((same, shade, other),) = apart([RED], [RED, DARK_RED, BROWN])
+    assert same == 0
+    assert 0 < shade < other / 3
+
+
+def test_one_slip_does_not_decide():
+    """A box that shows the ground instead of the jacket is unlikely, but no more than a few times over."""
+    ground = (90, 140, 60, *RED[3:])
+    assert apart([RED], [ground])[0, 0] < 30
+
+
+def test_without_colours_nothing_is_apart():
+    """Where nobody measured, the colours say nothing."""
+    assert apart([RED, ()], [(), RED]).tolist() == [[0, 0], [0, 0]]
+
+
+def test_the_colours_of_a_thing_follow_slowly():
+    """One look moves them by a tenth; the first one sets them, and one without any changes nothing."""
+    assert blended((), RED) == RED
+    assert blended(RED, ()) == RED
+    assert blended(RED, BROWN) == pytest.approx((157, 64, 59) * 2)

@@ -167,6 +167,29 @@ def test_colours_tell_apart_two_who_meet_and_turn_back(scene, colours):
     assert (first.box.x0 < second.box.x0) is colours
 
 
+def test_a_coat_in_the_shade_is_the_same_coat(scene):
+    """Somebody walks out of the sun: half as bright from one look to the next, and still one track."""
+    shade = tuple(value / 2 for value in RED)
+    x = walk(scene, 10, tint=RED)
+    walk(scene, 10, x=x, tint=shade)
+    assert [track.looks for track in scene.tracks] == [20]
+
+
+def test_whoever_shows_through_teaches_no_colours(scene):
+    """Close together for long, each box shows both coats; hidden, they come out the other way round."""
+    both = tuple((one + other) / 2 for one, other in zip(RED, BLACK, strict=True))
+    for step in range(15):
+        scene.look(seen(0.4 + 0.006 * step, tint=RED), seen(0.6 - 0.006 * step, tint=BLACK))
+    for _ in range(30):
+        scene.look(seen(0.485, tint=both), seen(0.515, tint=both))
+    for _ in range(3):
+        scene.look()
+    for step in range(5):
+        scene.look(seen(0.53 + 0.01 * step, tint=RED), seen(0.47 - 0.01 * step, tint=BLACK))
+    assert list(scene.confirmed) == [1, 2]
+    assert scene.confirmed[1].box.x0 > scene.confirmed[2].box.x0
+
+
 def test_a_detection_without_colours_still_belongs(scene):
     """Where nobody measured the colours of one look, the place decides as ever."""
     for look in range(12):
