@@ -87,15 +87,22 @@ class LookLog:
     ) -> None:
         """Take in one look, also one that found nothing.
 
-        They are written once a second; what was taken in since then is lost with the process.
+        They are written once a second; `write` writes what was taken in since then.
         """
         line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":"))
         self._waiting += line.encode() + b"\n"
         if not 0 <= at_ns - self._written_ns < _WRITE_EVERY_NS:
-            self._written_ns = at_ns
-            self._write(at_ns)
+            self.write(at_ns)
 
-    def _write(self, at_ns: int) -> None:
+    def write(self, at_ns: int) -> None:
+        """Write what waits; for the loop, about once a second, and for the end.
+
+        Args:
+            at_ns: Now.
+        """
+        if not self._waiting:
+            return
+        self._written_ns = at_ns
         lines, self._waiting = self._waiting, b""
         try:
             with opened_folder(self._folder) as folder:

@@ -160,6 +160,7 @@ class Witness:
             return []
         self._next_tick_ns = now_ns + _TICK_NS
         self._preview.tidy()
+        self._looks.write(max(now_ns, self._filmed_ns))
         if self._book is not None:
             self._look_after(self._book, now_ns)
         # A recording that is played faster than life is ahead of the clock.
@@ -194,6 +195,7 @@ class Witness:
         """
         ends_ns = self._clock_ns() + int(timeout_s * 1e9)
         self._preview.clear()
+        self._looks.write(max(self._clock_ns(), self._filmed_ns))
         try:
             if self._book is not None:
                 self._count(self._clock_ns(), at_once=True)

@@ -36,7 +36,8 @@ _COARSE: Final = 8
 """Every so many pixels are enough to measure an exposure by."""
 
 LEARN_S: Final = 0.5
-"""How often a plane is taken into the model: what it learns takes five seconds and more."""
+"""How often a plane is taken into the model where nothing happens."""
+_CALM_S: Final = 0.2
 
 Plane = NDArray[np.float32]
 
@@ -90,19 +91,23 @@ class Background:
         limit = np.maximum(self._limit.ravel()[changed], self._usual_limit)
         return cast("Pixels", changed[np.abs(now - before) > limit])
 
-    def learn(self, elapsed_s: float, spared: Flags | None = None) -> None:
-        """Take the plane that was compared last into the model, where it is time for that.
+    def learn(self, elapsed_s: float, spared: Flags | None = None, *, calm: bool = False) -> None:
+        """Take the plane that was compared last into the model.
 
         Args:
             elapsed_s: Since the plane before it.
             spared: Pixels whose noise stays as it is: what moves there is known to be no noise.
+            calm: Whether there is nothing in it but noise: then some of the planes are enough, and those
+                count no more than others, so that what is known of the noise stays as exact.
         """
         self.young += 1
         plainly = self.young < _YOUNG
         self._unlearnt_s += elapsed_s
-        if self._unlearnt_s < LEARN_S and not plainly:
-            return
-        elapsed_s, self._unlearnt_s = self._unlearnt_s, 0.0
+        if calm and not plainly:
+            if self._unlearnt_s < LEARN_S:
+                return
+            elapsed_s = min(elapsed_s, _CALM_S)
+        self._unlearnt_s = 0.0
         np.subtract(self._recent[-1], self._level, out=self._off)
         far = np.abs(self._off)
         share = max(min(elapsed_s / _LEVEL_S, 0.5), 1 / (self.young + 1) if plainly else 0.0)

@@ -1,8 +1,9 @@
 """Where something moves again and again and the model finds nobody: insects before the lens, or a branch.
 
 What the motion gate cannot tell from somebody who walks, the model can. So its answers are kept, place by
-place: what goes on moving where many looks were in vain is looked at no more often than what stands still.
-Somebody who is found there ends that at once, and what moves next to it was never part of it.
+place: what goes on moving where looks were in vain for three seconds is looked at no more often than what
+stands still. Somebody who is found there ends that at once, and what moves somewhere else as well is looked
+at as ever.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ Place = tuple[float, float, float, float]
 """y0, x0, y1, x1 in fractions of the picture."""
 
 _ROWS, _COLUMNS = 24, 32
-_ENOUGH: Final = 5.0
-"""So many looks in vain, on the average over a place, are enough."""
-_MOST: Final = 16.0
+_ENOUGH_S: Final = 3.0
+"""Looks in vain for so long are enough, however many those are: who is hardly seen is found in few."""
+_MOST_OF_IT: Final = 0.6
+"""So much of a place has to have had enough of them."""
+_MOST_S: Final = 8.0
+_STEP_S: Final = 1.0
+"""The most that one look stands for."""
 _FORGET_S: Final = 60.0
 _RECENT_NS: Final = 1_500_000_000
 """For so long after something was found everything that moves there is looked at: enough to be sure of it."""
@@ -39,11 +44,11 @@ class Fruitless:
     """The looks in vain at one camera's view. `tell` may be called from any thread, the rest from one."""
 
     def __init__(self) -> None:
-        self._looks = np.zeros((_ROWS, _COLUMNS), np.float32)
+        self._vain_s = np.zeros((_ROWS, _COLUMNS), np.float32)
         self._told: deque[_Look] = deque(maxlen=100)
         self._any = False
-        self._found: tuple[Place, ...] = ()
-        self._found_ns = 0
+        self._looked_ns = 0
+        self._found: list[tuple[Place, int]] = []
 
     def tell(
         self, moved: Iterable[Place], found: Iterable[Place], followed: Iterable[Place], at_ns: int
@@ -66,29 +71,32 @@ class Fruitless:
             elapsed_s: Since it was called last.
         """
         if self._any:
-            self._looks *= math.exp(-elapsed_s / _FORGET_S)
+            self._vain_s *= math.exp(-elapsed_s / _FORGET_S)
         while self._told:
             self._learn(self._told.popleft())
 
     def _learn(self, look: _Look) -> None:
         found = look.found + look.followed
+        step_s = min(max(look.at_ns - self._looked_ns, 0) / 1e9, _STEP_S)
+        self._looked_ns = look.at_ns
         for place in look.moved:
             if not any(_meet(place, other) for other in found):
                 self._any = True
-                looks = self._looks[_cells(place)]
-                np.minimum(looks + 1, _MOST, out=looks)
+                vain_s = self._vain_s[_cells(place)]
+                np.minimum(vain_s + step_s, _MOST_S, out=vain_s)
         for place in look.followed:
-            self._looks[_cells(place)] = 0
-        if found:
-            self._found, self._found_ns = found, look.at_ns
+            self._vain_s[_cells(place)] = 0
+        recent = [(place, at_ns) for place, at_ns in self._found if look.at_ns - at_ns <= _RECENT_NS]
+        self._found = [*recent, *((place, look.at_ns) for place in found)]
 
     def is_in_vain(self, places: Sequence[Place], at_ns: int) -> bool:
-        """Whether there is nothing in any of these places but what was looked at in vain many times."""
+        """Whether there is nothing in any of these places but what was looked at in vain for long."""
         if not self._any:
             return False
-        recent = self._found if at_ns - self._found_ns <= _RECENT_NS else ()
+        recent = [place for place, found_ns in self._found if at_ns - found_ns <= _RECENT_NS]
         return all(
-            self._looks[_cells(place)].mean() >= _ENOUGH and not any(_meet(place, other) for other in recent)
+            (self._vain_s[_cells(place)] >= _ENOUGH_S).mean() >= _MOST_OF_IT
+            and not any(_meet(place, other) for other in recent)
             for place in places
         )
 

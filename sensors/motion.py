@@ -4,9 +4,9 @@ Something counts as moving when pixels that are not as usual, and differ from a 
 than the usual number, three looks in a row, each time next to where they were. So rain and snow (everywhere
 and nowhere for long), an insect that flits past the lens (large, and elsewhere in the next frame), leaves
 (moving as they always do) and noise do not wake the model; somebody who walks does. So do insects that circle
-before the lens and a spider that sits on it, until the model has looked at them in vain for some seconds
-(`sensors.fruitless`; docs/evaluation.md says how often). A change over the whole picture is light until it
-has lasted too long for that. Whatever happens, the whole picture is looked at every so often.
+before the lens and a spider that sits on it, until the model has looked at them in vain for three seconds
+(`sensors.fruitless`; docs/evaluation.md says how often they do). A change over the whole picture is light
+until it has lasted too long for that. Whatever happens, the whole picture is looked at every so often.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ _USUAL_S: Final = 50.0
 _USUAL_FACTOR: Final = 3.0
 _EVERYWHERE: Final = 0.8
 _EVERYWHERE_FACTOR: Final = 3.0
+_HINT: Final = 3.0
+"""So many changed pixels of a place are a hint that something might begin, however little sensitive it is."""
 _NEWS: Final = 2.0
 """So many times what a place has to have for motion, changed and not moving, and the picture is not still."""
 _SPREAD_CELLS: Final = 4
@@ -139,7 +141,7 @@ class MotionGate:
             self._view = _View(luma, self._level, self._ignore)
             self._held = "learning"
             self._whole_ns = None
-        elif 0 <= gap_ns < (_CALM_GAP_NS if view.still and self._idle(at_ns) else _LEAST_GAP_NS):
+        elif 0 <= gap_ns < (_CALM_GAP_NS if view.calm and self._idle(at_ns) else _LEAST_GAP_NS):
             return self._again(at_ns)
         else:
             if not 0 <= gap_ns <= _PAUSE_NS:
@@ -242,13 +244,15 @@ class _View:
         self._background = Background(luma, level.factor)
         self._looks = level.looks
         self._place = float((3 * self._grid.cell) ** 2)
-        self._least = max(2.0, round(level.pixels * (self._grid.cell / 4) ** 2))
+        scale = (self._grid.cell / 4) ** 2
+        self._least = max(2.0, round(level.pixels * scale))
+        self._hint = min(self._least, _HINT * scale)
         self._seen = None if ignore is None else ~fitted(ignore, *luma.shape)
         pixels = np.flatnonzero(np.ones(luma.shape, np.bool_) if self._seen is None else self._seen)
         self._half = np.maximum(self._grid.count(pixels) / 2, 1)
         self._counting = max(1, int(np.count_nonzero(self._grid.count(pixels))))
         self._changed = pixels[:0]
-        self._scattered = self.still = False
+        self._scattered = self.still = self.calm = False
         self._usual = np.zeros(self._grid.shape, np.float32)
         self._spread = np.zeros(self._grid.shape, np.float32)
         self._age = np.zeros(self._grid.shape, np.float32)
@@ -292,6 +296,7 @@ class _View:
         counts = self._grid.count(self._changed)
         most = float(self._grid.around(counts).max())
         self._scattered = most < self._least
+        self.calm = most < self._hint
         self.still = most < _NEWS * self._least
         if self.still:
             return False
@@ -316,7 +321,7 @@ class _View:
         return within
 
     def learn(self, elapsed_s: float) -> None:
-        self._background.learn(elapsed_s, self._pixels)
+        self._background.learn(elapsed_s, self._pixels, calm=self.calm)
         self._elapsed_s = elapsed_s
 
     def relearn(self) -> None:

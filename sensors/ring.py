@@ -14,13 +14,13 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.film import ENCODERS, Encoder, Footage, Picture, Reel, open_encoder
+from sensors.film import ENCODERS, KEY_EVERY_NS, Encoder, Footage, Picture, Reel, open_encoder
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +32,12 @@ _PATIENCE_S: Final = 1.0
 """A frame takes less, on the smallest board too."""
 _TIDY_S: Final = 10.0
 _STILL_EVERY_NS: Final = 2_000_000_000
-_MOST_STILL: Final = 16
+_MOST_STILL_BYTES: Final = 8_000_000
+"""Of pictures kept as they are; large ones, and those of a long time, are filmed at once instead."""
 _GAP_NS: Final = 2 * _STILL_EVERY_NS
 """Pictures further apart than this are of different times."""
+LEAD_NS: Final = _GAP_NS + KEY_EVERY_NS
+"""So much earlier than it was asked for a piece of film may begin: at a keyframe."""
 
 
 def stand_back() -> None:
@@ -172,6 +175,10 @@ class Strip:
             self._bytes -= self._groups.popleft().size
 
 
+def _size_bytes(frames: Iterable[Frame]) -> int:
+    return sum(frame.image.nbytes for frame in frames)
+
+
 def is_over(thread: threading.Thread | None, timeout_s: float) -> bool:
     """Wait for a thread's end; whether it came within so many seconds, or there was nothing to end."""
     if thread is not None:
@@ -199,9 +206,10 @@ class Ring:
         self._before_ns = int(before_s * 1e9) + _STILL_EVERY_NS
         self._strip = strip
         self._name = name
-        self._still: deque[Frame] = deque(maxlen=_MOST_STILL)  # of a view in which nothing moves
-        self._due: deque[Frame] = deque(maxlen=_MOST_STILL)  # of those what is to be filmed after all
+        self._still: deque[Frame] = deque()  # of a view in which nothing moves
+        self._due: deque[Frame] = deque()  # of those what is to be filmed after all
         self._waiting: deque[Frame] = deque()
+        self._kept_ns = -_STILL_EVERY_NS
         self._newest_ns = 0
         self._changed = threading.Condition()
         self._filming = threading.Lock()
@@ -224,11 +232,19 @@ class Ring:
         self._newest_ns = frame.captured_ns
         if not still or self._all or self.problem:
             self._film_soon(frame)
-        elif not self._still or frame.captured_ns - self._still[-1].captured_ns >= _STILL_EVERY_NS:
-            with self._changed:
+        elif frame.captured_ns - self._kept_ns >= _STILL_EVERY_NS:
+            self._keep(frame)
+
+    def _keep(self, frame: Frame) -> None:
+        """Keep a still frame as it is, as long as there is room for what comes before an incident."""
+        self._kept_ns = frame.captured_ns
+        with self._changed:
+            while self._still and self._still[0].captured_ns < frame.captured_ns - self._before_ns:
+                self._still.popleft()
+            if _size_bytes(self._still) + frame.image.nbytes > _MOST_STILL_BYTES:
+                self._film_soon(frame)
+            else:
                 self._still.append(frame)
-                while self._still[0].captured_ns < frame.captured_ns - self._before_ns:
-                    self._still.popleft()
 
     def film_all(self, wanted: bool) -> None:  # noqa: FBT001 - a switch
         """Film every frame from now on, also while nothing moves, and what came just before; or no longer."""
@@ -237,14 +253,22 @@ class Ring:
             self._film_soon()
 
     def _film_soon(self, *frames: Frame) -> None:
+        """Film what was still, and the frames; where the encoder is behind the oldest of them go."""
         with self._changed:
             self._due += self._still
             self._still.clear()
+            while _size_bytes(self._due) > _MOST_STILL_BYTES:
+                self._due.popleft()
             self._waiting += frames
-            if len(self._waiting) > _WAITING:
+            if len(self._waiting) > _WAITING + len(self._due):
                 self._waiting.popleft()
                 self.skipped += 1
             self._changed.notify_all()
+
+    def _next(self) -> Frame | None:
+        """The oldest frame that is to be filmed; None where none is."""
+        queues = [queue for queue in (self._due, self._waiting) if queue]
+        return min(queues, key=lambda queue: queue[0].captured_ns).popleft() if queues else None
 
     def cut(self, from_ns: int, to_ns: int) -> Footage:
         """A copy of the film from the last keyframe at or before `from_ns` to `to_ns`; see `Strip.cut`.
@@ -277,15 +301,13 @@ class Ring:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._due or self._waiting or self._stopping, _TIDY_S)
-                queue = self._due or self._waiting
-                frame = queue.popleft() if queue else None
+                frame = self._next()
             if frame is not None:
                 self._film(frame)
             elif self._stopping:
                 return
-            else:
-                with self._filming:
-                    self._strip.forget(self._newest_ns)
+            with self._filming:
+                self._strip.forget(self._newest_ns)
 
     def _film(self, frame: Frame) -> None:
         if frame.captured_ns < self._retry_ns:

@@ -96,7 +96,7 @@ class SceneWatch:
         self._structure: Structure | None = None
         self._shape: tuple[int, ...] = ()
         self._last: NDArray[np.uint8] | None = None
-        self._looked_ns = 0
+        self._last_ns = self._looked_ns = 0
         self._same_s = 0.0
         self._begin()
 
@@ -106,7 +106,8 @@ class SceneWatch:
         self._every_s = _EVERY_S
         self._learning_s = 0.0
         self._since_whole_s = 0.0
-        self._lit = deque[float](maxlen=int(_QUICK_S / _EVERY_S))
+        self._lit = deque[tuple[float, float]]()  # when it was so, and how much of the picture
+        self._age_s = 0.0
         self._turned_s = 0.0
         self._usually_saturated = 0.0
         self._covered = self._moved = False
@@ -127,12 +128,12 @@ class SceneWatch:
         structure = self._structure
         if structure is None or luma.shape != self._shape:
             structure = self._take_up(luma, at_ns)
+        self._note_same(luma, at_ns)
         elapsed_s = (at_ns - self._looked_ns) / _NS
         if 0 <= elapsed_s < self._every_s:
             return []
         self._looked_ns = at_ns
         elapsed_s = min(max(elapsed_s, 0.0), _LONGEST_STEP_S)
-        self._note_same(luma, elapsed_s)
         state = self._judge(structure, luma, elapsed_s)
         usual = state is State.NORMAL and structure.kept >= _WHOLE and structure.likeness >= _SAME
         self._every_s = _STEADY_EVERY_S if usual else _EVERY_S
@@ -143,17 +144,18 @@ class SceneWatch:
         ignore = None if self._ignore is None else fitted(self._ignore, height, width)
         self._structure = Structure(height, width, ignore)
         self._shape = luma.shape
-        self._last = None
+        self._last, self._last_ns = None, at_ns
         self._looked_ns = at_ns
         self._same_s = 0.0
         self._begin()
         return self._structure
 
-    def _note_same(self, luma: NDArray[np.uint8], elapsed_s: float) -> None:
+    def _note_same(self, luma: NDArray[np.uint8], at_ns: int) -> None:
         """Count how long the very same bytes come; a picture without any contrast proves nothing."""
+        elapsed_s = min(max((at_ns - self._last_ns) / _NS, 0.0), _LONGEST_STEP_S)
         same = self._last is not None and np.array_equal(luma, self._last)
         self._same_s = self._same_s + elapsed_s if same else 0.0
-        self._last = luma
+        self._last, self._last_ns = luma, at_ns
 
     def _judge(self, structure: Structure, luma: NDArray[np.uint8], elapsed_s: float) -> State | None:
         """What the view looks like just now; None while it is being learnt."""
@@ -186,13 +188,16 @@ class SceneWatch:
     def _note_covered(self, structure: Structure, elapsed_s: float) -> None:
         kept = structure.kept
         self._since_whole_s += elapsed_s
-        self._lit.append(structure.lit)
+        self._age_s += elapsed_s
+        self._lit.append((self._age_s, structure.lit))
+        while self._lit[0][0] < self._age_s - _QUICK_S:
+            self._lit.popleft()
         if kept >= _WHOLE:
             self._since_whole_s = 0.0
         if self._covered:
             self._covered = kept < _BACK
         elif kept < _GONE and self._since_whole_s <= _QUICK_S:
-            lamp_out = structure.lit < _DIM and max(self._lit) < _DAYLIGHT
+            lamp_out = structure.lit < _DIM and max(lit for _, lit in self._lit) < _DAYLIGHT
             self._covered = not lamp_out
 
     def _note_moved(self, structure: Structure, elapsed_s: float) -> None:

@@ -1,8 +1,8 @@
 """What a view is made of: where its edges are, tile by tile, and whether they are where they used to be.
 
 Edges stay where they are when the light changes, in fog they fade slowly, and when a camera is turned they
-are elsewhere at once. They are taken from an average over two seconds, in which people and traffic blur, and
-only as far as they stand out from the noise.
+are elsewhere at once. They are taken from an average over two to four seconds, in which people and traffic
+blur, and only as far as they stand out from the noise.
 """
 
 from __future__ import annotations

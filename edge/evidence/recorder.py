@@ -31,7 +31,7 @@ from models.detection import Box, Detection
 from models.track import Track
 from sensors.camera import Frame
 from sensors.errors import FilmError
-from sensors.ring import Ring, Strip
+from sensors.ring import LEAD_NS, Ring, Strip
 from sync.clock import Clock
 from sync.message import Message
 
@@ -190,7 +190,7 @@ class Recorder:
             return None
         begun = [take.from_ns for take in list(self._takes.values())]
         next_ns = self._clock_ns() - int(self._settings.pre_roll_s * _NS) - _SLOW_NS
-        return min([*begun, *self._darkroom.making_since_ns(), next_ns])
+        return min([*begun, *self._darkroom.making_since_ns(), next_ns]) - LEAD_NS
 
     def faults(self) -> tuple[Fault, ...]:
         """What does not work now; `edge.evidence.notices.changes` tells a process's incidents."""

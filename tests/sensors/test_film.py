@@ -363,6 +363,52 @@ def test_an_incident_in_a_still_view_has_what_was_before_it_at_once(ring):
     assert filmed(ring) == [2.0, 4.0, 6.0, 8.0, 10.0, 10.1, 10.2]
 
 
+def test_film_is_in_order_however_far_the_encoder_is_behind():
+    """Still frames that come between frames with news are filmed between them, and none is lost for it."""
+    ring = Ring(strip(), name="gate")
+    for number in (0, 20, 40):
+        ring.add(frame(number))
+        ring.add(frame(number + 10), still=True)
+    ring.add(frame(60))
+    ring.start()
+    assert filmed(ring) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+def test_the_first_frames_of_movement_wait_for_those_before(ring):
+    """What is filmed after all takes its time; meanwhile no more frames with news go than ever."""
+    ring = Ring(strip(), name="gate")
+    still(ring, range(100))
+    for number in range(100, 108):
+        ring.add(frame(number))
+    assert ring.skipped == 0
+    ring.start()
+    assert filmed(ring) == [2.0, 4.0, 6.0, 8.0, *(n / 10 for n in range(100, 108))]
+
+
+def test_pictures_that_are_large_are_filmed_one_every_two_seconds_not_kept(ring, monkeypatch):
+    """A large camera's pictures would take all of a small board's memory."""
+    monkeypatch.setattr("sensors.ring._MOST_STILL_BYTES", 60_000)
+    for number in range(100):
+        ring.add(frame(number), still=True)
+        while ring._waiting:
+            time.sleep(0.001)
+    assert len(ring._still) <= 1
+    assert filmed(ring)[:4] == [0.0, 2.0, 4.0, 6.0]
+
+
+def test_a_failing_encoder_keeps_no_old_film(monkeypatch):
+    """While it fails frame after frame, what is too old goes all the same."""
+    ring = Ring(strip(keep_s=5.0), name="gate")
+    ring.add(frame(0))
+    ring.start()
+    assert _within(5.0, lambda: ring._strip.size_bytes > 0)
+    monkeypatch.setattr(Strip, "add", lambda _self, _frame: 1 / 0)
+    for number in range(1, 100):
+        ring.add(frame(number))
+    assert _within(5.0, lambda: ring._strip.size_bytes == 0)
+    ring.stop()
+
+
 def test_what_is_old_goes_though_nothing_follows():
     """In a night without film none of the evening is kept, nor cut into a clip of the morning."""
     film = strip(keep_s=5.0)

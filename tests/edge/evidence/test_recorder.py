@@ -23,6 +23,7 @@ from edge.evidenceevents import ClipNotice, Thumbnail
 from edge.incidents import Incidents, Phase
 from models.detection import Box, Detection
 from sensors.camera import Frame
+from sensors.ring import LEAD_NS
 from sync.envelope import MAX_PAYLOAD_BYTES, open_envelope
 from sync.errors import OutboxFull
 from sync.message import Message, MessageClass
@@ -424,12 +425,12 @@ def test_what_clips_to_come_may_show_is_known(make_gate, make_store, roomy):
     """Without an incident that is what the next one's clip begins with; with one, its own beginning."""
     gate = make_gate()
     gate.play(0, 1, SUBJECT)
-    assert ns(1) - 10 * 10**9 < gate.recorder.making_since_ns() < ns(0.9) - roomy.pre_roll_s * 10**9
+    assert ns(1) - 15 * 10**9 < gate.recorder.making_since_ns() < ns(0.9) - roomy.pre_roll_s * 10**9
     gate.find(1.0, SUBJECT)
     gate.play(1, 13, SUBJECT)
-    assert gate.recorder.making_since_ns() == ns(1) - roomy.pre_roll_s * 10**9
+    assert gate.recorder.making_since_ns() == ns(1) - roomy.pre_roll_s * 10**9 - LEAD_NS
     gate.play(13, 15, SUBJECT)
-    wait_for(lambda: gate.recorder.making_since_ns() > ns(5))
+    wait_for(lambda: gate.recorder.making_since_ns() > ns(1) - roomy.pre_roll_s * 10**9)
     assert make_store().find(INCIDENT) is not None
 
 

@@ -207,6 +207,18 @@ def replace_rate(scene, fps):
     return scene
 
 
+def test_pictures_that_come_again_each_second_are_no_frozen_camera():
+    """A recording of one second, or a camera that repeats itself with its keyframes, shows more than one."""
+    watcher = SceneWatch(SceneSettings(frozen_s=20), "gate-camera")
+    frames = [plane for plane, _ in list(Scene(DAY).frames(1))]
+    told = [
+        reading.state
+        for n in range(90 * FPS)
+        for reading in watcher.look(frames[n % FPS], int(START_S * 1e9) + n * (10**9 // FPS))
+    ]
+    assert told == [State.NORMAL]
+
+
 def test_the_very_same_picture_is_a_frozen_camera():
     """Byte for byte the same for longer than frozen_s is frozen; the first new picture begins its end."""
     watcher = SceneWatch(SceneSettings(frozen_s=20), "gate-camera")
