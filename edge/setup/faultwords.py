@@ -138,6 +138,10 @@ _PICTURES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"Another process holds (.*) for too long\.", r"Chương trình khác đang giữ \1 quá lâu."),
     (r"There is no film of this time\.", r"Không có phim của lúc này."),
+    (
+        r"What (\S+)(?: \(and \d+ more\))? asks for cannot be read, and is not done: .*",
+        r"Yêu cầu \1 không đọc được nên chưa làm. Hãy yêu cầu gửi hay xóa lại, rồi bỏ tệp ấy.",
+    ),
     (r"The film cannot be written as MP4: (.*)\.", r"Không ghi được phim: \1."),
 )
 _DEVICES: Final[tuple[tuple[str, str], ...]] = (
