@@ -109,7 +109,6 @@ class PreviewWriter:
         self._clock_ns = clock_ns
         self._wall_s = wall_s
         self._revision = revision
-        self._since_ns = clock_ns()  # a process reads its configuration once, just before this
         self._next_ns = 0
         self._failing = False
         self._left = True  # perhaps, by a former run
@@ -158,7 +157,6 @@ class PreviewWriter:
                 "width": width,
                 "height": height,
                 "revision": self._revision,
-                "since_ns": self._since_ns,
                 **_document(preview),
             }
             leave(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())
