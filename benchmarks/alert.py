@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.place import BenchmarkError, Place
 from benchmarks.table import Figure, percentile
-from edge.config import NodeConfig, load
+from edge.config import NodeConfig
 from edge.incidents import Phase
 from edge.sd_notify import Notifier, Watchdog
+from edge.takeup import TakenUp, take_up
 from edge.teller import Teller
 from edge.vision import Vision
 from edge.zones import During, RuleKind, RuleSettings, ZoneSettings
@@ -45,14 +46,16 @@ _P: Final = 0.95
 
 def measure(place: Place) -> list[Figure]:
     """The p95 as a ratio, and in milliseconds."""
-    config = _busy(load(place.node(camera=True).config))
+    taken = take_up(place.node(camera=True).config)
+    taken = replace(taken, config=_busy(taken.config))
+    config = taken.config
     detector = open_detector(config.detector)
     frames = _frames(config)
     ours: list[float] = []
     plain: list[float] = []
     pairs: list[float] = []
     for number in range(ROUNDS):
-        mine = _alerts(config)
+        mine = _alerts(taken)
         theirs = _plain(detector, frames, place.disk / f"plain{number}.sqlite")
         pairs.append(percentile(mine, _P) / percentile(theirs, _P))
         ours += mine
@@ -113,16 +116,16 @@ class TimedOutbox(Outbox):
         return stored
 
 
-def _alerts(config: NodeConfig) -> list[float]:
+def _alerts(held: TakenUp) -> list[float]:
     """Milliseconds from frame to outbox of each alert of one run."""
-    clock = SystemClock()
+    config, clock = held.config, SystemClock()
     outbox = TimedOutbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
     outbox.put_ns = {}
     teller, stop = TimedTeller(config, clock), threading.Event()
     ending = threading.Timer(ROUND_S, stop.set)
     ending.start()
     try:
-        Vision(config, outbox, teller, Watchdog.from_environment(Notifier()), clock=clock).run(stop)
+        Vision(held, outbox, teller, Watchdog.from_environment(Notifier()), clock=clock).run(stop)
     finally:
         ending.cancel()
         outbox.close()

@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.place import BenchmarkError, Place
 from benchmarks.table import Figure, ratio
-from edge.config import load
 from edge.sd_notify import Notifier, Watchdog
+from edge.takeup import take_up
 from edge.teller import Teller
 from edge.vision import Vision
 from models.detection import Detection
@@ -49,14 +49,15 @@ _PERIOD_NS: Final = 1_000_000_000 // FPS
 
 def measure(place: Place) -> list[Figure]:
     """Processor time a frame of the loop over that of looking at each."""
-    config = load(place.node(camera=True).config)
+    taken = take_up(place.node(camera=True).config)
+    config = taken.config
     clock = SystemClock()
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
     camera = NightCamera(night_frames())
     detector = _Counted(open_detector(config.detector), open_detector(config.detector))
     stop = threading.Event()
     vision = Vision(
-        config,
+        taken,
         outbox,
         Teller(config, clock),
         Watchdog.from_environment(Notifier()),

@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.place import Place
 from benchmarks.table import Figure, ratio
-from edge.config import NodeConfig, load
+from edge.config import NodeConfig
 from edge.sd_notify import Notifier, Watchdog
+from edge.takeup import TakenUp, take_up
 from edge.teller import Teller
 from edge.vision import Vision
 from models.detection import Detection
@@ -37,7 +38,8 @@ WARM = 4
 
 def measure(place: Place) -> list[Figure]:
     """Looks a second of the loop over looks a second of the interpreter."""
-    config = load(place.node(camera=True).config)
+    taken = take_up(place.node(camera=True).config)
+    config = taken.config
     detector = open_detector(config.detector)
     frames = _frames(config, detector)
     bare = _interpreter(config, detector.runtime)
@@ -47,7 +49,7 @@ def measure(place: Place) -> list[Figure]:
     ours, plain = [], []
     try:
         for _ in range(ROUNDS):
-            ours.append(_pipeline(config, outbox, Teller(config, clock), detector, looks))
+            ours.append(_pipeline(taken, outbox, Teller(config, clock), detector, looks))
             plain.append(_bare(bare, frames, looks))
     finally:
         outbox.close()
@@ -78,13 +80,11 @@ class _Counted:
         return self.infer(self.prepare(image))
 
 
-def _pipeline(
-    config: NodeConfig, outbox: Outbox, teller: Teller, detector: TfliteDetector, looks: int
-) -> float:
+def _pipeline(taken: TakenUp, outbox: Outbox, teller: Teller, detector: TfliteDetector, looks: int) -> float:
     stop = threading.Event()
     counted = _Counted(detector, looks + WARM, stop)
     watchdog = Watchdog.from_environment(Notifier())
-    Vision(config, outbox, teller, watchdog, clock=SystemClock(), opener=lambda: counted).run(stop)
+    Vision(taken, outbox, teller, watchdog, clock=SystemClock(), opener=lambda: counted).run(stop)
     return _rate(counted.ended_ns)
 
 

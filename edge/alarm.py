@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.agent import Agent
-from edge.config import NodeConfig, client_id, load
+from edge.config import NodeConfig, client_id, examine, load
 from edge.errors import EdgeError
 from edge.events import Fault
 from edge.evidencerequests import EvidenceDesk
@@ -89,9 +89,16 @@ def run(config_path: Path, stop: threading.Event) -> bool:
         agent.run(stop)
         notifier.stopping()
         if agent.commands.reloading:
-            ask_reload(config.storage.runtime_directory)
+            _ask_vision(config, config_path)
         agent.leave(sensors.close)
     return agent.commands.reloading
+
+
+def _ask_vision(config: NodeConfig, config_path: Path) -> None:
+    """Have the vision process start anew, also one that began after the runtime directory was moved."""
+    now = examine(config_path).config or config
+    for directory in {config.storage.runtime_directory, now.storage.runtime_directory}:
+        ask_reload(directory)
 
 
 def _claim(directory: Path, stack: contextlib.ExitStack, broken: list[Fault]) -> None:

@@ -18,7 +18,7 @@ from edge.events import AlertKind, Area, Contact, Language, Status
 from edge.evidence.settings import EvidenceSettings
 from edge.messages import Site
 from edge.settings import read
-from edge.tomlfile import parse
+from edge.tomlfile import read_document
 from edge.zones import LineSettings, RuleSettings, ZoneSettings
 from models.settings import DetectorSettings, TrackerSettings
 from sensors.button import PanicButtonSettings
@@ -365,19 +365,22 @@ class Examined:
     Attributes:
         config: The configuration; None when there are errors.
         problems: All of them, warnings included.
+        revision: Of which bytes this was found (`edge.tomlfile.revision_of`); empty where none were read.
     """
 
     config: NodeConfig | None
     problems: tuple[ConfigProblem, ...]
+    revision: str = ""
 
 
 def examine(file: Path) -> Examined:
     """Read a configuration and report everything about it, without raising."""
     try:
-        raw = parse(file)
+        document = read_document(file)
     except ConfigError as error:
         return Examined(config=None, problems=error.problems)
-    return examine_table(raw, file.absolute().parent)
+    found = examine_table(document.raw, file.absolute().parent)
+    return dataclasses.replace(found, revision=document.revision)
 
 
 def examine_table(raw: Mapping[str, object], folder: Path) -> Examined:
@@ -399,12 +402,17 @@ def load(file: Path) -> NodeConfig:
     Raises:
         ConfigError: it cannot be used; the error carries every problem.
     """
+    return load_revision(file)[0]
+
+
+def load_revision(file: Path) -> tuple[NodeConfig, str]:
+    """As `load`, with the revision of the bytes that were read."""
     found = examine(file)
     if found.config is None:
         raise ConfigError(file, found.problems)
     for problem in found.problems:
         _log.warning("%s: %s", file, problem)
-    return found.config
+    return found.config, found.revision
 
 
 def contacts_of(contacts: tuple[ContactSettings, ...], kind: AlertKind) -> Iterator[Contact]:

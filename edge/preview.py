@@ -92,6 +92,7 @@ class PreviewWriter:
 
     Args:
         directory: The runtime directory.
+        revision: Of the configuration that the pictures are by (`edge.takeup.TakenUp`).
         clock_ns: The monotonic clock.
         wall_s: The clock by which the wish's age is told, as `os.stat` gives times.
     """
@@ -100,13 +101,14 @@ class PreviewWriter:
         self,
         directory: Path,
         *,
+        revision: str = "",
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._clock_ns = clock_ns
         self._wall_s = wall_s
-        self._since_ns = clock_ns()  # a process reads its configuration once, just before this
+        self._revision = revision
         self._next_ns = 0
         self._failing = False
         self._left = True  # perhaps, by a former run
@@ -154,7 +156,7 @@ class PreviewWriter:
             document = {
                 "width": width,
                 "height": height,
-                "since_ns": self._since_ns,
+                "revision": self._revision,
                 **_document(preview),
             }
             leave(self._directory / _STATE, json.dumps(document, ensure_ascii=False).encode())

@@ -1,8 +1,8 @@
 """How a node takes up a new configuration: both processes end in order, and whoever started them starts anew.
 
-Nothing is changed while it runs. The alarm process, which is told, ends with `EXIT_RELOAD`; the vision
-process sees by a stamp in the runtime directory that it is meant too. systemd (`Restart=always`) and `tuquan
-run` bring both back.
+Nothing is changed while it runs; whoever asks while a process starts is heard too (`edge.takeup`). The alarm
+process, which is told, ends with `EXIT_RELOAD`; the vision process sees by a stamp in the runtime directory
+that it is meant too. systemd (`Restart=always`) and `tuquan run` bring both back.
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
-"""Owns the text of a configuration file: reading TOML with helpful refusals, and writing single values."""
+"""Owns the text of a configuration file: reading TOML with helpful refusals, and writing single values.
+
+What was read has a revision, the SHA-256 of its bytes: two who name the same one speak of the same file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +23,40 @@ _AT_LINE: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A TOML file as it was in one moment.
+
+    Attributes:
+        content: Its bytes.
+        raw: What they say, as TOML gives it.
+    """
+
+    content: bytes
+    raw: dict[str, Any]
+
+    @property
+    def revision(self) -> str:
+        """Of which state of the file this is."""
+        return revision_of(self.content)
+
+
+def revision_of(content: bytes) -> str:
+    """The revision of a file with these bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def parse(file: Path) -> dict[str, Any]:
-    """Read a TOML file.
+    """What a TOML file says.
+
+    Raises:
+        ConfigError: as `read_document`.
+    """
+    return read_document(file).raw
+
+
+def read_document(file: Path) -> Document:
+    """Read a TOML file, once: its bytes and what they say belong together.
 
     Raises:
         ConfigError: it is missing, unreadable, no regular file, too large, not UTF-8 or not TOML;
@@ -32,8 +69,10 @@ def parse(file: Path) -> dict[str, Any]:
             raise _whole(
                 file, "The file is larger than 1 MiB, which no configuration is; give the right file."
             )
-        text = file.read_text(encoding="utf-8-sig")  # Windows editors begin a file with a byte order mark
-        return tomllib.loads(text)
+        content = file.read_bytes()
+        text = content.decode("utf-8-sig")  # Windows editors begin a file with a byte order mark
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return Document(content=content, raw=tomllib.loads(text))
     except FileNotFoundError:
         raise _whole(
             file, "There is no such file; copy systemd/node.example.toml there and edit it."

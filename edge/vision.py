@@ -17,18 +17,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from edge.config import NodeConfig, load
+from edge.config import NodeConfig
 from edge.events import Fault
 from edge.evidence.cover import LEAST_SCORE
 from edge.evidence.notices import FAULTS
 from edge.health import Written
 from edge.incidents import Incidents
 from edge.openfile import OpenFile
-from edge.reloading import ReloadWatch
 from edge.rules.book import RuleBook
 from edge.sd_notify import Notifier, Watchdog
 from edge.sight import Prepared, Sight
 from edge.snapshot import VisionReport
+from edge.takeup import TakenUp, take_up
 from edge.teller import Teller
 from edge.thrift import spare_memory
 from edge.witness import Condition, Witness
@@ -71,19 +71,20 @@ def run(config_path: Path, stop: threading.Event) -> bool:
     """
     _stand_back()
     spare_memory()
-    config = load(config_path)
+    taken = take_up(config_path)
+    config = taken.config
     notifier = Notifier.from_environment()
     clock = SystemClock(floor=load_floor(config.storage.directory / FLOOR_NAME))
     outbox = Outbox(config.storage.outbox.path, clock=clock, settings=config.storage.outbox)
     teller, watchdog = Teller(config, clock), Watchdog.from_environment(notifier)
-    vision = Vision(config, outbox, teller, watchdog, clock=clock)
+    vision = Vision(taken, outbox, teller, watchdog, clock=clock)
     notifier.ready("looking" if config.camera.source else "no camera is configured")
     try:
         vision.run(stop)
     finally:
         notifier.stopping()
         outbox.close()
-    return vision.reload.asked
+    return taken.reload.asked
 
 
 def _wary(settings: DetectorSettings) -> DetectorSettings:
@@ -109,7 +110,7 @@ class Vision:
     """The loop of the vision process.
 
     Args:
-        config: The node's configuration.
+        taken: The node's configuration, and whether it is to be read anew.
         outbox: Where alerts go.
         teller: Makes them.
         watchdog: Fed while frames are looked at, or while their absence is being handled.
@@ -117,14 +118,11 @@ class Vision:
         opener: Opens the model; replaced where no model is wanted.
         camera: Opens the camera; replaced where frames come from somewhere else.
         clock_ns: The monotonic clock.
-
-    Attributes:
-        reload: Whether the configuration is to be read anew.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root's list of parts
         self,
-        config: NodeConfig,
+        taken: TakenUp,
         outbox: Outbox,
         teller: Teller,
         watchdog: Watchdog,
@@ -134,19 +132,19 @@ class Vision:
         camera: Opener = open_camera,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._config = config
+        self._config: NodeConfig = taken.config
+        self._reload = taken.reload
         self._outbox = outbox
         self._teller = teller
         self._watchdog = watchdog
-        self._opener = opener or (lambda: open_detector(_wary(config.detector)))
+        self._opener = opener or (lambda: open_detector(_wary(taken.config.detector)))
         self._open_camera = camera
         self._clock_ns = clock_ns
-        self.reload = ReloadWatch(config.storage.runtime_directory)
         self._written = Written(clock_ns)
         self._stop = threading.Event()
         self._incidents = Incidents()
-        self._open_file = OpenFile(config.storage.directory / "vision-incidents.json")
-        self._witness = Witness(config, teller, clock, self._tell, clock_ns=clock_ns)
+        self._open_file = OpenFile(taken.config.storage.directory / "vision-incidents.json")
+        self._witness = Witness(taken, teller, clock, self._tell, clock_ns=clock_ns)
         self._readings: queue.SimpleQueue[Reading] = queue.SimpleQueue()
         self._camera = ""
         self._model = ""
@@ -267,7 +265,7 @@ class Vision:
             self._next_report_ns = now + REPORT_EVERY_NS
             self._outbox.flush()
             self._report(now)
-            if self.reload.asked:
+            if self._reload.asked:
                 self._stop.set()
         if healthy:
             self._watchdog.feed()

@@ -31,6 +31,7 @@ from edge.rules.finding import Ending, Finding
 from edge.rules.keep import KeptFindings
 from edge.rules.tally import Tally
 from edge.sight import Seen
+from edge.takeup import TakenUp
 from edge.teller import Teller
 from edge.withdrawn import take_withdrawn
 from edge.words import local_zone
@@ -73,7 +74,7 @@ class Witness:
     """Tells what was seen, and keeps it.
 
     Args:
-        config: The node's configuration.
+        taken: The node's configuration.
         teller: Makes messages.
         clock: The node's clock.
         tell: Stores a message, from any thread.
@@ -82,21 +83,23 @@ class Witness:
 
     def __init__(
         self,
-        config: NodeConfig,
+        taken: TakenUp,
         teller: Teller,
         clock: Clock,
         tell: Tell,
         *,
         clock_ns: Callable[[], int],
     ) -> None:
-        self._config = config
+        self._config = config = taken.config
         self._teller = teller
         self._clock = clock
         self._tell = tell
         self._clock_ns = clock_ns
         self._tally = Tally()
         self._kept = KeptFindings(config.storage.directory / KEPT_FILE)
-        self._preview = PreviewWriter(config.storage.runtime_directory, clock_ns=clock_ns)
+        self._preview = PreviewWriter(
+            config.storage.runtime_directory, revision=taken.revision, clock_ns=clock_ns
+        )
         self._looks = LookLog(config.storage.runtime_directory)
         store = Store(config.evidence_directory, config.evidence, clock=clock, node=client_id(config))
         self._recorder = _recorder(config, store, clock, lambda message: tell(message, None), clock_ns)

@@ -109,9 +109,10 @@ def _looking(config: Path, *, wanted: bool) -> Iterator[Callable[[], tuple[str, 
         return
     from edge.config import load  # noqa: PLC0415 - quick --help
     from edge.setup.looking import Looker  # noqa: PLC0415 - loads the model's library
+    from edge.takeup import take_up  # noqa: PLC0415
 
     load(config).storage.runtime_directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    looker = Looker(lambda: load(config))
+    looker = Looker(lambda: take_up(config))
     looker.start()
     try:
         yield looker.trouble

@@ -7,7 +7,6 @@ not overwritten, and whatever is replaced lies in ``versions`` beside it, the la
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import tomllib
@@ -19,7 +18,7 @@ from typing import Any, Final
 
 from edge.config import Examined, examine, examine_table
 from edge.errors import ConfigError, EdgeError
-from edge.tomlfile import parse
+from edge.tomlfile import read_document, revision_of
 
 KEPT: Final = 20
 FOLDER: Final = "versions"
@@ -37,6 +36,10 @@ class NoVersion(EdgeError, LookupError):
 
 class CannotSave(EdgeError, OSError):
     """The folder or the file cannot be written; the text says why."""
+
+
+class Unsure(EdgeError):
+    """It is written and in force, but the disk did not say that it keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +96,9 @@ class ConfigFile:
         Raises:
             ConfigError: It is missing, unreadable or no TOML.
         """
-        raw = parse(self.path)
-        content = self.path.read_bytes()
-        return Read(text=content.decode("utf-8-sig"), revision=_fingerprint(content), raw=raw)
+        document = read_document(self.path)
+        text = document.content.decode("utf-8-sig")
+        return Read(text=text, revision=document.revision, raw=document.raw)
 
     def revision(self) -> str:
         """The file's fingerprint, whatever is in it.
@@ -104,7 +107,7 @@ class ConfigFile:
             CannotSave: It cannot be read.
         """
         try:
-            return _fingerprint(self.path.read_bytes())
+            return revision_of(self.path.read_bytes())
         except OSError as error:
             raise CannotSave(f"{self.path} cannot be read: {error.strerror or error}.") from error
 
@@ -113,22 +116,24 @@ class ConfigFile:
         return examine_table(tomllib.loads(text), self.path.parent)
 
     def save(self, text: str, revision: str) -> Examined:
-        """Put a text in the file's place, if it is right, and keep what was there.
+        """Put a text in the file's place, if it is right, and keep what was there where it was another.
 
         Args:
             text: The new text.
             revision: Which state of the file it was made from (`Read.revision`).
 
         Returns:
-            What was found; its config is None where there are errors, and nothing was written.
+            What was found, with the new revision; its config is None where there are errors, and nothing
+            was written.
 
         Raises:
             Changed: The file is not in that state any more.
-            CannotSave: It cannot be written.
+            CannotSave: It cannot be written; the file is as it was.
+            Unsure: It is written, and may be lost with the next cut of the power.
         """
         try:
             before = self.path.read_bytes()
-            if _fingerprint(before) != revision:
+            if revision_of(before) != revision:
                 raise Changed(f"{self.path} was changed by somebody else in the meantime.")
             return self._replace(before, text)
         except OSError as error:
@@ -158,6 +163,7 @@ class ConfigFile:
             NoVersion: There is none of this name.
             Changed: As `save`.
             CannotSave: As `save`.
+            Unsure: As `save`.
         """
         return self.save(self.version(name), revision)
 
@@ -169,11 +175,18 @@ class ConfigFile:
             found = examine(draft)
             if found.config is None:
                 return found
-            self._keep(before)
+            if text.encode() != before:
+                self._keep(before)
             draft.replace(self.path)
-            _sync(self.path.parent)
         finally:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one takes it away, too
+                draft.unlink(missing_ok=True)
+        try:
+            _sync(self.path.parent)
+        except OSError as error:
+            raise Unsure(
+                f"{self.path} is written, but perhaps not kept: {error.strerror or error}."
+            ) from error
         return found
 
     def _keep(self, content: bytes) -> None:
@@ -217,10 +230,6 @@ class ConfigFile:
 def problems_of(error: ConfigError) -> Examined:
     """A file that cannot be read at all, as something that was examined."""
     return Examined(config=None, problems=error.problems)
-
-
-def _fingerprint(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _sync(folder: Path) -> None:

@@ -6,7 +6,6 @@ Knows the configuration's file, the preview and the last minutes' looks; nothing
 from __future__ import annotations
 
 import threading
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from edge.looks import Outcome, Replay, recent_looks, replay
 from edge.preview import PreviewReader, Shown
 from edge.reloading import ask_reload
 from edge.settings import settings_of
-from edge.setup.configfile import ConfigFile, problems_of
+from edge.setup.configfile import ConfigFile, Unsure, problems_of
 from edge.setup.draft import SECTIONS, THRESHOLDS, apply, drawn_of, read_draft
 from edge.setup.spoken import spoken, spoken_place
 from edge.words import label_phrase, local_zone
@@ -53,17 +52,21 @@ class Desk:
         self._preview = PreviewReader(self._runtime)
         self._trial = threading.Lock()
         self._saving = threading.Lock()
-        self._saved_ns: int | None = None
+        self._revision = ""
 
     # What is seen
 
     def now(self) -> dict[str, Any]:
-        """What the eye sees now, and whether by what was saved last here; asks it to go on showing it."""
+        """What the eye sees now; asks it to go on showing it.
+
+        ``saved`` is the revision that was saved last here, ``taken_up`` the same one once the eye goes by it.
+        """
         heard = self._preview.want()
         shown = self._preview.look()
         faults = dict.fromkeys((*shown.state.get("faults", ()), *self._trouble()))
         answer = {"fresh": shown.fresh, "age_s": shown.age_s, "asked": heard, **shown.state}
-        return {**answer, "faults": [_said(fault) for fault in faults], "taken_up": self._taken_up(shown)}
+        said = [_said(fault) for fault in faults]
+        return {**answer, "faults": said, "saved": self._revision, "taken_up": self._taken_up(shown)}
 
     def picture(self) -> bytes | None:
         """The last picture as a JPEG; None where nothing is left there, or only something old."""
@@ -134,13 +137,12 @@ class Desk:
             Changed: The file is another by now.
             UnsafeEdit: The file cannot be changed without touching something else.
             CannotSave: It cannot be written.
+            Unsure: It is written, and may be lost.
             ConfigError: It cannot be read any more.
         """
         with self._saving:
             before = self.file.read()
-            text = apply(before.text, read_draft(document))
-            found = self.file.save(text, revision)
-            return self._saved(found, before.raw)
+            return self._put(apply(before.text, read_draft(document)), revision, before.raw)
 
     def restore(self, name: str, revision: str) -> dict[str, Any]:
         """Put a former version in force.
@@ -149,11 +151,12 @@ class Desk:
             NoVersion: There is none of this name.
             Changed: The file is another by now.
             CannotSave: It cannot be written.
+            Unsure: It is written, and may be lost.
             ConfigError: The file cannot be read.
         """
         with self._saving:
             before = self.file.read()
-            return self._saved(self.file.restore(name, revision), before.raw)
+            return self._put(self.file.version(name), revision, before.raw)
 
     def versions(self) -> list[dict[str, Any]]:
         """The former versions, newest first."""
@@ -166,22 +169,32 @@ class Desk:
             for entry in self.file.versions()
         ]
 
-    def _taken_up(self, shown: Shown) -> bool:
-        """Whether the eye began after the last saving, so that what it shows is by the new configuration."""
-        since_ns = shown.state.get("since_ns", 0)
-        return shown.fresh and self._saved_ns is not None and since_ns > self._saved_ns
+    def _taken_up(self, shown: Shown) -> str:
+        """What was saved last, if the eye says that it read this very file; when it began proves nothing."""
+        return self._revision if shown.fresh and shown.state.get("revision") == self._revision else ""
 
-    def _saved(self, found: Examined, before: Mapping[str, Any]) -> dict[str, Any]:
-        answer = {**_found(found), "saved": found.config is not None}
-        if found.config is not None:
-            after = self.file.read()
-            others = {*before, *after.raw} - _PICTURE_SECTIONS
-            answer["revision"] = after.revision
-            answer["running"] = self._preview.look().fresh
-            self._saved_ns = time.monotonic_ns()
-            answer["told"] = ask_reload(self._runtime)
-            answer["restart"] = any(before.get(key) != after.raw.get(key) for key in others)
-        return answer
+    def _put(self, text: str, revision: str, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Write, and have the eye told before anything else: it must not go on by the old masks."""
+        running = self._preview.look().fresh
+        try:
+            found = self.file.save(text, revision)
+        except Unsure:
+            ask_reload(self._runtime)
+            raise
+        if found.config is None:
+            return {**_found(found), "saved": False}
+        told = ask_reload(self._runtime)
+        self._revision = found.revision
+        after = tomllib.loads(text)
+        others = {*before, *after} - _PICTURE_SECTIONS
+        return {
+            **_found(found),
+            "saved": True,
+            "revision": found.revision,
+            "running": running,
+            "told": told,
+            "restart": any(before.get(key) != after.get(key) for key in others),
+        }
 
     def _count(self, name: str) -> dict[str, int]:
         """How much is drawn in a former version."""

@@ -138,6 +138,10 @@ _PICTURES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"Another process holds (.*) for too long\.", r"Chương trình khác đang giữ \1 quá lâu."),
     (r"There is no film of this time\.", r"Không có phim của lúc này."),
+    (
+        r"What (\S+)(?: \(and \d+ more\))? asks for cannot be read, and is not done: .*",
+        r"Yêu cầu \1 không đọc được nên chưa làm. Hãy yêu cầu gửi hay xóa lại, rồi bỏ tệp ấy.",
+    ),
     (r"The film cannot be written as MP4: (.*)\.", r"Không ghi được phim: \1."),
 )
 _DEVICES: Final[tuple[tuple[str, str], ...]] = (
@@ -158,6 +162,10 @@ _SAVING: Final[tuple[tuple[str, str], ...]] = (
     (r"Connection refused|Network is unreachable|No route to host", r"không tới được qua mạng"),
     (r"(?:\S+) was changed by somebody else in the meantime\.", r"Có người khác vừa sửa tệp."),
     (r"(\S+) cannot be written: (.*)\.", r"Không ghi được tệp \1: {2}."),
+    (
+        r"(\S+) is written, but perhaps not kept: (.*)\.",
+        r"Tệp \1 đã ghi, nhưng có thể mất khi mất điện: {2}.",
+    ),
     (r"(\S+) cannot be read: (.*)\.", r"Không đọc được tệp \1: {2}."),
     (r"There is no version .*", r"Không còn bản này."),
     (r"The version (\S+) cannot be read: .*", r"Bản \1 không đọc được nữa."),

@@ -18,8 +18,8 @@ from edge.config import NodeConfig
 from edge.errors import ConfigError
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
-from edge.reloading import ReloadWatch
 from edge.sight import Prepared, Seen, Sight
+from edge.takeup import TakenUp
 from edge.words import local_zone
 from models.detector import Detector, open_detector
 from models.errors import ModelsError
@@ -38,12 +38,12 @@ class Looker:
     """Looks until it is stopped; takes up what was saved by itself.
 
     Args:
-        load: Reads the configuration.
+        take_up: Reads the configuration, each time anew.
         rest_s: How long to wait before another try after something went wrong, in seconds.
     """
 
-    def __init__(self, load: Callable[[], NodeConfig], *, rest_s: float = _REST_S) -> None:
-        self._load = load
+    def __init__(self, take_up: Callable[[], TakenUp], *, rest_s: float = _REST_S) -> None:
+        self._take_up = take_up
         self._rest_s = rest_s
         self._stop = threading.Event()
         self._trouble: dict[str, str] = {}
@@ -86,16 +86,16 @@ class Looker:
 
     def _session(self) -> None:
         """Look until it ends, or another configuration is to be taken up."""
-        config = self._load()
+        taken = self._take_up()
+        config = taken.config
         self._trouble.pop("setup", None)
-        reload = ReloadWatch(config.storage.runtime_directory)
         detector = self._detector(config)
         sight = Sight(config, detector or ScriptedDetector(()), emit=self._hear, local=local_time)
-        shown = _Shown(config, sight)
+        shown = _Shown(taken, sight)
         feed = CameraFeed(config.camera, self._hear, prepare=sight.prepare)
         feed.start()
         try:
-            while not (self._stop.is_set() or reload.asked or feed.ended):
+            while not (self._stop.is_set() or taken.reload.asked or feed.ended):
                 prepared = feed.get(timeout_s=0.5)
                 if prepared is not None:
                     self._look(sight, prepared, shown, model=detector is not None)
@@ -131,10 +131,10 @@ class Looker:
 class _Shown:
     """What is left in the runtime directory of what a sight saw."""
 
-    def __init__(self, config: NodeConfig, sight: Sight) -> None:
-        directory = config.storage.runtime_directory
+    def __init__(self, taken: TakenUp, sight: Sight) -> None:
+        directory = taken.config.storage.runtime_directory
         self._sight = sight
-        self._writer = PreviewWriter(directory)
+        self._writer = PreviewWriter(directory, revision=taken.revision)
         self.tidy, self.clear = self._writer.tidy, self._writer.clear
         self._log = LookLog(directory)
         self._rate = 0.0

@@ -27,7 +27,7 @@ from edge.errors import ConfigError, EdgeError
 from edge.events import Language
 from edge.notice import notice_page
 from edge.setup.access import IDLE_S, Access, Entry
-from edge.setup.configfile import CannotSave, Changed, NoVersion
+from edge.setup.configfile import CannotSave, Changed, NoVersion, Unsure
 from edge.setup.desk import Desk
 from edge.setup.draft import BadDraft, UnsafeEdit
 from edge.setup.spoken import spoken_error
@@ -63,6 +63,7 @@ _REFUSALS: Final[dict[type[EdgeError], tuple[HTTPStatus, str]]] = {
     BadDraft: (HTTPStatus.BAD_REQUEST, "bad-draft"),
     UnsafeEdit: (HTTPStatus.UNPROCESSABLE_ENTITY, "unsafe-edit"),
     CannotSave: (HTTPStatus.INSUFFICIENT_STORAGE, "cannot-save"),
+    Unsure: (HTTPStatus.INSUFFICIENT_STORAGE, "unsure"),
     ConfigError: (HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable"),
 }
 _BY_ANOTHER_NAME: Final = {

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import pytest
 
-from edge.config import load
 from edge.errors import EvidenceStuck
 from edge.evidence.recorder import Recorder
 from edge.evidenceclerk import Clerk
@@ -22,6 +21,7 @@ from edge.rules.finding import Finding
 from edge.rules.keep import KeptFindings
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
+from edge.takeup import take_up
 from edge.teller import Teller
 from edge.vision import FEED_END_S, Vision
 from edge.witness import END_S, KEPT_FILE
@@ -87,7 +87,8 @@ class Eyes:
     def __init__(self, folder, source, *, detector=None, models="/nonexistent", ahead=lambda: 0.0):
         file = folder / "node.toml"
         file.write_text(CONFIG.format(folder=folder, source=source, models=models), encoding="utf-8")
-        self.config = load(file)
+        taken = take_up(file)
+        self.config = taken.config
         clock = SystemClock()
         self.outbox = Outbox(self.config.storage.outbox.path, clock=clock, settings=self.config.storage)
         self.wake = WakeListener(self.config.wake_socket)
@@ -95,7 +96,7 @@ class Eyes:
         opener = detector if callable(detector) else (lambda: detector)
         teller, watchdog = Teller(self.config, clock), Watchdog(Notifier(), None)
         self.vision = Vision(
-            self.config,
+            taken,
             self.outbox,
             teller,
             watchdog,

@@ -1,7 +1,7 @@
 // What the bar at the bottom says: what is drawn and not saved, what is wrong, and what became of saving.
 //
 // "Saved" stands there only once the node has answered that the file is written; "in use" only once the camera's
-// process shows that it began after that.
+// process shows that it goes by the very file that was written.
 
 import * as api from "./api.js";
 import { get, h } from "./dom.js";
@@ -9,6 +9,7 @@ import { language, t } from "./words.js";
 
 const LATE_MS = 90_000;
 const SHAPES = ["zone", "mask", "line", "rule"];
+const broke = (error) => error instanceof api.Refused && error.status === 500;
 
 export class Saving {
   // `told` has: page, dirty(), load(), redraw(), lead(problem), ask(title, text, yes, no), leave(): to the door.
@@ -33,7 +34,7 @@ export class Saving {
     bar.replaceChildren(h("span", {}, text.filter(Boolean).join(" ")), ...(first ? [h("button", { type: "button", class: "link", onclick: () => this.told.lead(first) }, t("show"))] : []));
     get("savebar").classList.toggle("telling", Boolean(word) && word.key !== "saving");
     bar.className = word ? word.kind : wrong.length ? "wrong" : dirty ? "dirty" : "";
-    get("save").disabled = this.busy || !dirty || wrong.length > 0;
+    get("save").disabled = this.busy || !(dirty || this.unsure) || wrong.length > 0;
     get("undo").hidden = this.busy || !dirty;
     this.showElsewhere(wrong.filter((problem) => !this.tabOf(problem)));
   }
@@ -63,9 +64,10 @@ export class Saving {
     if (this.busy) return;
     this.hold(true);
     try {
-      if (this.unsure && await this.landed()) return await this.saved({ told: true, running: Boolean(page.now?.fresh) });
-      this.unsure = false;
+      // Saved again as the file has it already, it is written once more, and the camera told, perhaps for the first time.
+      if (this.unsure && await this.landed()) await this.told.load();
       const answer = await api.save(page.configuration.revision, page.draft);
+      this.unsure = false;
       if (answer.saved) return await this.saved(answer);
       page.found = { ...page.found, ...answer };
       this.told.redraw();
@@ -73,8 +75,9 @@ export class Saving {
       this.say(first ? "notSaved" : "notSavedElsewhere", "wrong", { n: wrong.length });
       if (first) this.told.lead(first);
     } catch (error) {
-      this.unsure = !(error instanceof api.Refused); // the answer was lost: it may be written all the same
-      await this.failed(error, this.unsure ? "e-lost" : "e-save");
+      const lost = !(error instanceof api.Refused); // the answer: it may be written all the same
+      this.unsure = lost || broke(error) || error.code === "unsure";
+      await this.failed(error, lost ? "e-lost" : broke(error) ? await this.lookAgain("e-broken-unknown") : "e-save");
     } finally { this.hold(false); }
   }
 
@@ -84,15 +87,27 @@ export class Saving {
     try {
       const answer = await api.restore(this.told.page.configuration.revision, version.name);
       if (answer.saved) await this.saved(answer); else this.say("e-not-right", "wrong");
-    } catch (error) { await this.failed(error, error instanceof api.Refused ? "e-save" : "e-lost"); } finally { this.hold(false); }
+    } catch (error) {
+      await this.failed(error, !(error instanceof api.Refused) ? "e-lost-restore" : broke(error) ? await this.lookAgain("e-lost-restore") : "e-save");
+    } finally { this.hold(false); }
   }
 
-  // Whether the file holds already what the page wants: a saving whose answer was lost.
+  // What to say of a saving in which the node's software failed: its file tells, where that can be read.
+  async lookAgain(unknown) {
+    try {
+      const landed = await this.landed();
+      this.unsure = landed !== false;
+      return landed ? "e-broken-written" : landed === false ? "e-broken-not" : unknown;
+    } catch { return unknown; }
+  }
+
+  // Whether the file holds already what the page wants: a saving whose answer was lost. Null where it is something else.
   async landed() {
     const there = await api.configuration(), { page } = this.told;
     const plain = (drawn) => JSON.stringify(SHAPES.map((section) => drawn[section]), (key, value) => (key === "from" ? undefined : value));
     const set = Object.entries(page.draft.thresholds).every(([path, value]) => there.thresholds.some((entry) => entry.path === path && entry.value === value));
-    return there.revision !== page.configuration.revision && set && plain(there) === plain(page.draft);
+    if (there.revision === page.configuration.revision) return false;
+    return set && plain(there) === plain(page.draft) ? true : null;
   }
 
   async saved(answer) {
@@ -103,7 +118,7 @@ export class Saving {
     this.told.redraw();
     const given = { at, ...Object.fromEntries(SHAPES.map((section) => [section, page.draft[section].length])) };
     const follows = answer.told && !answer.restart;
-    this.pending = follows ? { given, until: answer.running ? performance.now() + LATE_MS : Infinity } : null;
+    this.pending = follows ? { given, revision: answer.revision, until: answer.running ? performance.now() + LATE_MS : Infinity } : null;
     const key = answer.restart ? "savedRestart" : !answer.told ? "savedUntold" : answer.running ? "savedSoon" : "savedLater";
     this.say(key, "good", given);
   }
@@ -111,10 +126,11 @@ export class Saving {
   // With each look at the node: whether the camera goes by what was saved.
   heard(now) {
     if (!this.pending) return;
-    const late = performance.now() > this.pending.until, { given } = this.pending;
-    if (!now.taken_up && !late) return;
+    const late = performance.now() > this.pending.until, { given, revision } = this.pending;
+    const taken = now.taken_up === revision, since = now.saved && now.saved !== revision; // what is said of another saving is not about this one
+    if (!taken && !late) return;
     this.pending = null;
-    if (this.word?.key === "savedSoon" || this.word?.key === "savedLater") this.say(now.taken_up ? "savedNow" : "savedSlow", now.taken_up ? "good" : "wrong", given);
+    if (this.word?.key === "savedSoon" || this.word?.key === "savedLater") this.say(taken ? "savedNow" : since ? "savedSince" : "savedSlow", taken ? "good" : "wrong", given);
   }
 
   // What did not work, and what to do; `usual` is said where nothing better is known.
@@ -126,11 +142,13 @@ export class Saving {
       if (await this.told.ask("changedTitle", "changedText", "reload", "stay")) await this.anew();
       return;
     }
-    const key = error instanceof api.Refused ? `e-${error.code}` : usual === "e-lost" ? usual : "e-offline", known = t(key) !== key;
+    // What became of a saving says more than what went wrong.
+    const told = usual.startsWith("e-lost") || usual.startsWith("e-broken");
+    const key = told ? usual : error instanceof api.Refused ? `e-${error.code}` : "e-offline", known = t(key) !== key;
     this.say(known ? key : usual, "wrong", {}, error.answer?.[language()] ? error.answer : null);
   }
 
   async anew() {
-    try { await this.told.load(); this.told.redraw(); } catch (error) { await this.failed(error); }
+    try { await this.told.load(); this.unsure = false; this.told.redraw(); } catch (error) { await this.failed(error); }
   }
 }

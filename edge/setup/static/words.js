@@ -175,6 +175,10 @@ const WORDS = {
     "Đã lưu lúc {at}, nhưng camera vẫn chưa chạy lại với bản mới. Hãy khởi động lại máy.",
     "Saved at {at}, but the camera has not taken it up yet. Restart the node.",
   ],
+  savedSince: [
+    "Đã lưu lúc {at}, nhưng sau đó có bản khác được lưu. Hãy tải lại trang để xem.",
+    "Saved at {at}, but something else was saved after that. Load the page anew to see it.",
+  ],
   savedUntold: [
     "Đã lưu lúc {at}, nhưng không báo được cho camera. Khởi động lại máy thì bản mới mới được dùng.",
     "Saved at {at}, but the camera could not be told. It counts once the node was restarted.",
@@ -205,7 +209,18 @@ const WORDS = {
   ],
   "e-save": ["CHƯA LƯU. Phần vẽ vẫn còn trên trang; hãy nhấn Lưu lần nữa.", "NOT SAVED. What you drew is still on the page; save again."],
   "e-offline": ["Mất liên lạc với máy. Phần vẽ vẫn còn trên trang; hãy xem lại mạng.", "The node does not answer. What you drew is still on the page; check the network."],
-  "e-broken": ["Phần mềm gặp lỗi, chưa lưu gì. Hãy thử lại; vẫn vậy thì báo người cài máy.", "The software has a fault; nothing was saved. Try again, or tell whoever set the node up."],
+  "e-lost-restore": ["Chưa rõ đã đổi sang bản cũ hay chưa. Hãy tải lại trang để xem.", "Whether the version was restored is not known. Load the page anew to see."],
+  "e-unsure": ["CHƯA CHẮC ĐÃ LƯU. Hãy xem thẻ nhớ rồi lưu lại.", "PERHAPS NOT SAVED. See to the card, then save again."],
+  "e-broken": ["Phần mềm gặp lỗi. Hãy thử lại; vẫn vậy thì báo người cài máy.", "The software has a fault. Try again, or tell whoever set the node up."],
+  "e-broken-not": ["CHƯA LƯU: phần mềm gặp lỗi. Hãy thử lại; vẫn vậy thì báo người cài máy.", "NOT SAVED: the software has a fault. Try again, or tell whoever set the node up."],
+  "e-broken-written": [
+    "Đã ghi vào tệp, nhưng phần mềm gặp lỗi ngay sau đó: chưa rõ camera đã dùng chưa. Hãy nhấn Lưu lần nữa; vẫn vậy thì báo người cài máy.",
+    "It is written to the file, but the software failed after that: whether the camera goes by it is not known. Save again, or tell whoever set the node up.",
+  ],
+  "e-broken-unknown": [
+    "Phần mềm gặp lỗi khi đang lưu, chưa rõ đã lưu hay chưa. Đừng đóng trang; hãy nhấn Lưu lần nữa, vẫn vậy thì báo người cài máy.",
+    "The software failed while saving; whether it is saved is not known. Keep the page open and save again, or tell whoever set the node up.",
+  ],
   "e-bad-draft": ["CHƯA LƯU. Có chỗ trang gửi chưa đúng.", "NOT SAVED. The page sent something wrong."],
   "e-not-json": ["CHƯA LƯU. Trang gửi chưa đúng. Hãy tải lại trang.", "NOT SAVED. The page sent something wrong. Load it anew."],
   "e-too-large": ["CHƯA LƯU: vẽ quá nhiều. Hãy bớt đi rồi lưu lại.", "NOT SAVED: too much is drawn. Take some away, then save again."],

@@ -31,9 +31,9 @@ def person(number: int, x: float, y: float, at_ns: int) -> Track:
 class Eye:
     """Shows a picture with one person in it for as long as somebody watches, as the vision process does."""
 
-    def __init__(self, config, directory):
+    def __init__(self, config, directory, revision=""):
         self._book = RuleBook(config)
-        self._writer = PreviewWriter(directory)
+        self._writer = PreviewWriter(directory, revision=revision)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -39,6 +39,15 @@ def test_what_is_saved_takes_the_place_of_what_was_there(kept, file):
     )
 
 
+def test_what_is_there_already_makes_no_version(kept):
+    """Saved again because the answer was lost: it is not to push a former version out."""
+    first = kept.read()
+    found = kept.save(renamed(first.text, 3), first.revision)
+    again = kept.save(renamed(first.text, 3), found.revision)
+    assert again.revision == found.revision == kept.revision()
+    assert len(kept.versions()) == 1
+
+
 def test_what_is_wrong_is_not_saved(kept, file):
     """Every problem comes back; neither the file nor the versions know of it."""
     before = kept.read()

@@ -13,6 +13,7 @@ from edge.errors import ConfigError, ConfigProblem
 from edge.setup import looking
 from edge.setup.desk import Desk
 from edge.setup.looking import Looker
+from edge.takeup import take_up
 from models.scripted import ScriptedDetector
 from sensors.errors import CameraTimeout
 
@@ -63,7 +64,7 @@ def hanging(monkeypatch):
 @pytest.mark.usefixtures("hanging")
 def test_a_camera_that_hangs_is_said_on_the_page(file):
     """There is no picture that could carry it, and no second thread is sent after the first."""
-    looker = Looker(lambda: load(file))
+    looker = Looker(lambda: take_up(file))
     desk = Desk(load(file), file, looker.trouble)
     looker.start()
     until_s = time.monotonic() + 5
@@ -81,7 +82,7 @@ def test_the_page_takes_its_last_picture_with_it(file, run, monkeypatch):
     done = threading.Event()
     monkeypatch.setattr(HangingFeed, "stop", lambda _: done.set())
     (run / "preview.jpg").write_bytes(b"old")
-    looker = Looker(lambda: load(file))
+    looker = Looker(lambda: take_up(file))
     looker.start()
     assert done.wait(5)
     looker.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import tomllib
@@ -282,7 +283,7 @@ def test_the_page_says_from_when_on_it_counts(page, file, desk, run):
     renamed(page, "Cổng Nam")
     page.save()
     assert "chưa dùng: camera chưa chạy" in page("#state").text
-    with Eye(desk.config, run):
+    with Eye(desk.config, run, desk.file.revision()):
         page.wait(lambda: "Camera đang dùng bản này" in page("#state").text)
         page.wait(lambda: page("#live").text)
         page.type(".card.chosen .field input", "Cổng Bắc")
@@ -290,8 +291,100 @@ def test_the_page_says_from_when_on_it_counts(page, file, desk, run):
         assert "Camera đang chạy lại" in page("#state").text
         time.sleep(1.2)
         assert "Camera đang chạy lại" in page("#state").text
-    with Eye(desk.config, run):
+    with Eye(desk.config, run, desk.file.revision()):
         page.wait(lambda: "Camera đang dùng bản này" in page("#state").text)
+
+
+def test_of_two_quick_savings_only_the_last_is_said_to_be_in_use(phone, desk, run):
+    """A camera that began after both and read the first, and an answer about the first that comes late."""
+    with Eye(desk.config, run, desk.file.revision()):
+        phone.come_in()
+        phone.wait(lambda: phone("#live").text)
+        renamed(phone, "Cổng Nam")
+        phone.save()
+        first = desk.file.revision()
+        phone.type(".card.chosen .field input", "Cổng Bắc")
+        phone.save()
+        assert desk.file.revision() != first
+    with Eye(desk.config, run, first):
+        time.sleep(1.5)
+        assert "Camera đang chạy lại" in phone("#state").text
+        phone.driver.execute_script(
+            "const real = window.fetch; window.fetch = async (path, given) => {"
+            " const answer = await real(path, given);"
+            " if (!path.startsWith('/api/now')) return answer;"
+            " window.late = (window.late ?? 0) + 1;"
+            " return Response.json({ ...await answer.json(), taken_up: FIRST, saved: FIRST }); };"
+            "window.back = () => { window.fetch = real; };".replace("FIRST", json.dumps(first))
+        )
+        phone.wait(lambda: phone.driver.execute_script("return window.late") > 2)
+        assert "Camera đang chạy lại" in phone("#state").text
+        phone.driver.execute_script("window.back()")
+    with Eye(desk.config, run, desk.file.revision()):
+        phone.wait(lambda: "Camera đang dùng bản này" in phone("#state").text)
+
+
+def broken(*_):
+    raise RuntimeError("an error of the software")
+
+
+def test_a_fault_before_the_writing_is_said_to_have_saved_nothing(page, file, desk, monkeypatch):
+    """The page looks at the file again, and says what is there."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    before = file.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.file, "save", broken)
+        page("#save").click()
+        page.wait(lambda: page("#state").text.startswith("CHƯA LƯU: phần mềm gặp lỗi."))
+    assert file.read_bytes() == before
+    page.save()
+    assert raw(file)["zone"][0]["name"] == "Cổng Nam"
+
+
+def test_a_fault_after_the_writing_is_not_said_to_have_saved_nothing(page, file, desk, run, monkeypatch):
+    """Saving again has the camera told, writes no second version, and says so."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    with monkeypatch.context() as patch:
+        patch.setattr("edge.setup.desk.ask_reload", broken)
+        page("#save").click()
+        page.wait(lambda: page("#state").text.startswith("Đã ghi vào tệp, nhưng phần mềm gặp lỗi"))
+        assert "wrong" in page("#state").get_attribute("class")
+    assert raw(file)["zone"][0]["name"] == "Cổng Nam"
+    assert not (run / "reload").exists()
+    page.save()
+    assert "Đã lưu lúc" in page("#state").text
+    assert (run / "reload").exists()
+    assert len(desk.versions()) == 1
+
+
+def test_what_became_of_a_fault_is_open_while_the_file_cannot_be_looked_at(page, file, desk, monkeypatch):
+    """Neither saved nor not saved; saving again finds out."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    with monkeypatch.context() as patch:
+        patch.setattr("edge.setup.desk.ask_reload", broken)
+        patch.setattr(desk, "configuration", broken)
+        page("#save").click()
+        page.wait(lambda: "chưa rõ đã lưu hay chưa" in page("#state").text)
+    page.save()
+    assert (raw(file)["zone"][0]["name"], len(desk.versions())) == ("Cổng Nam", 1)
+
+
+def test_a_version_whose_restoring_failed_is_not_said_to_be_unchanged(page, file, desk, monkeypatch):
+    """It may be back: loading the page anew tells."""
+    page.come_in()
+    renamed(page, "Cổng Nam")
+    page.save()
+    page.tab("versions")
+    page.wait(lambda: page.all("[data-version]"))
+    with monkeypatch.context() as patch:
+        patch.setattr("edge.setup.desk.ask_reload", broken)
+        page("[data-version]").click()
+        page("#dialog-yes").click()
+        page.wait(lambda: page("#state").text.startswith("Chưa rõ đã đổi sang bản cũ hay chưa."))
+    assert raw(file)["zone"][0]["name"] == "Lối vào"
 
 
 def test_a_card_that_is_full_is_said_with_what_to_do(page, file, monkeypatch):

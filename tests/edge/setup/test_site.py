@@ -10,6 +10,7 @@ import requests
 
 from edge.looks import LookLog
 from edge.preview import Preview, PreviewWriter
+from edge.setup import configfile
 from models.detection import Detection
 from tests.edge.setup.eye import person
 
@@ -172,24 +173,68 @@ def test_what_is_wrong_in_the_file_is_shown_as_the_file_has_it(served, file):
     assert values["tracker.min_looks"] == 3
 
 
-def test_an_eye_that_began_after_saving_has_taken_it_up(served, run):
-    """One that began before has not, however fresh its pictures are."""
-    caller = served.come_in()
-    before = PreviewWriter(run)
+def save_as(caller, served, name):
+    """Save another name for the zone; what the node answers."""
+    revision, draft = draft_of(caller, served)
+    draft["zone"][0]["name"] = draft["rule"][0]["zone"] = name
+    return caller.post(f"{served.url}api/save", json={"revision": revision, "draft": draft}, timeout=5)
 
-    def taken_up(writer):
-        writer.publish(np.zeros((24, 32, 3), np.uint8), Preview(at_ns=time.monotonic_ns()))
+
+def test_an_eye_that_read_what_was_saved_has_taken_it_up(served, run):
+    """One that read the file before has not, however late it began to show pictures."""
+    caller = served.come_in()
+
+    def taken_up(revision):
+        shown = Preview(at_ns=time.monotonic_ns())
+        PreviewWriter(run, revision=revision).publish(np.zeros((24, 32, 3), np.uint8), shown)
         return caller.get(f"{served.url}api/now", timeout=5).json()["taken_up"]
 
+    before = served.desk.file.revision()
     assert not taken_up(before)
+    first = save_as(caller, served, "Cổng Nam").json()
+    assert (first["saved"], first["told"], first["running"]) == (True, True, True)
+    assert not taken_up(before)
+    assert taken_up(first["revision"]) == first["revision"]
+    second = save_as(caller, served, "Cổng Bắc").json()
+    assert not taken_up(first["revision"])
+    assert taken_up(second["revision"]) == second["revision"] == served.desk.file.revision()
+
+
+def test_a_file_that_is_written_is_not_said_to_be_unreadable(served, run, monkeypatch):
+    """Nothing is read again after the writing: the answer would be an error, and the eye not told."""
+    caller, once = served.come_in(), served.desk.file.read
     revision, draft = draft_of(caller, served)
-    draft["zone"][0]["name"] = draft["rule"][0]["zone"] = "Cổng Nam"
-    answer = caller.post(
-        f"{served.url}api/save", json={"revision": revision, "draft": draft}, timeout=5
-    ).json()
-    assert (answer["saved"], answer["told"], answer["running"]) == (True, True, True)
-    assert not taken_up(before)
-    assert taken_up(PreviewWriter(run))
+    draft["rule"] = []
+    reads = iter([once])
+
+    def only_once():
+        read = next(reads, None)
+        if read is None:
+            raise OSError(5, "Input/output error")
+        return read()
+
+    monkeypatch.setattr(served.desk.file, "read", only_once)
+    answer = caller.post(f"{served.url}api/save", json={"revision": revision, "draft": draft}, timeout=5)
+    assert (answer.status_code, answer.json()["saved"]) == (200, True)
+    assert answer.json()["revision"] == served.desk.file.revision()
+    assert (run / "reload").exists()
+
+
+def test_a_card_that_does_not_say_that_it_keeps_a_file_leaves_that_open(served, file, run, monkeypatch):
+    """It is written and counts: the eye is told. Neither saved nor not saved is what the page may say."""
+    real = configfile._sync
+
+    def failing(folder):
+        if folder == file.parent:
+            raise OSError(5, "Input/output error")
+        real(folder)
+
+    monkeypatch.setattr(configfile, "_sync", failing)
+    answer = save_as(served.come_in(), served, "Cổng Nam")
+    assert (answer.status_code, answer.json()["error"]) == (507, "unsure")
+    assert answer.json()["vi"].endswith("đã ghi, nhưng có thể mất khi mất điện: thẻ nhớ bị lỗi.")
+    assert "Cổng Nam" in file.read_text(encoding="utf-8")
+    assert (run / "reload").exists()
 
 
 def test_hours_are_read_out(served):
