@@ -1,9 +1,9 @@
 """Where something moves again and again and the model finds nobody: insects before the lens, or a branch.
 
 What the motion gate cannot tell from somebody who walks, the model can. So its answers are kept, place by
-place: what goes on moving where looks were in vain for three seconds is looked at no more often than what
-stands still. Somebody who is found there ends that at once, and what moves somewhere else as well is looked
-at as ever.
+place: the longer looks were in vain where something goes on moving, the longer it is until the next, at last
+no shorter than for what stands still. Somebody who is found there ends that at once, and what moves somewhere
+else as well is looked at as ever.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ Place = tuple[float, float, float, float]
 """y0, x0, y1, x1 in fractions of the picture."""
 
 _ROWS, _COLUMNS = 24, 32
-_ENOUGH_S: Final = 3.0
-"""Looks in vain for so long are enough, however many those are: who is hardly seen is found in few."""
+_AT_FIRST_S: Final = 1.0
+"""So long everything that moves is looked at."""
+_REST: Final = 0.3
+"""From then on so much of the time that looks were in vain passes until the next: who is hardly seen is found
+in few of many looks, and is not given up at once."""
 _MOST_OF_IT: Final = 0.6
-"""So much of a place has to have had enough of them."""
+"""So much of a place has to have had that time."""
 _MOST_S: Final = 8.0
 _STEP_S: Final = 1.0
 """The most that one look stands for."""
@@ -89,16 +92,15 @@ class Fruitless:
         recent = [(place, at_ns) for place, at_ns in self._found if look.at_ns - at_ns <= _RECENT_NS]
         self._found = [*recent, *((place, look.at_ns) for place in found)]
 
-    def is_in_vain(self, places: Sequence[Place], at_ns: int) -> bool:
-        """Whether there is nothing in any of these places but what was looked at in vain for long."""
-        if not self._any:
-            return False
+    def rest_s(self, places: Sequence[Place], at_ns: int) -> float:
+        """How long to wait from one look to the next where nothing moves but in these places, in seconds."""
+        if not self._any or not places:
+            return 0.0
         recent = [place for place, found_ns in self._found if at_ns - found_ns <= _RECENT_NS]
-        return all(
-            (self._vain_s[_cells(place)] >= _ENOUGH_S).mean() >= _MOST_OF_IT
-            and not any(_meet(place, other) for other in recent)
-            for place in places
-        )
+        if any(_meet(place, other) for place in places for other in recent):
+            return 0.0
+        vain_s = min(float(np.quantile(self._vain_s[_cells(place)], 1 - _MOST_OF_IT)) for place in places)
+        return _REST * vain_s if vain_s >= _AT_FIRST_S else 0.0
 
 
 def _cells(place: Place) -> tuple[slice, slice]:

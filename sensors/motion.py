@@ -4,7 +4,7 @@ Something counts as moving when pixels that are not as usual, and differ from a 
 than the usual number, three looks in a row, each time next to where they were. So rain and snow (everywhere
 and nowhere for long), an insect that flits past the lens (large, and elsewhere in the next frame), leaves
 (moving as they always do) and noise do not wake the model; somebody who walks does. So do insects that circle
-before the lens and a spider that sits on it, until the model has looked at them in vain for three seconds
+before the lens and a spider that sits on it, until the model has looked at them in vain for a while
 (`sensors.fruitless`; docs/evaluation.md says how often they do). A change over the whole picture is light
 until it has lasted too long for that. Whatever happens, the whole picture is looked at every so often.
 """
@@ -172,7 +172,7 @@ class MotionGate:
     ) -> None:
         """Say what came of a look; see `Fruitless.tell`. May be called from another thread.
 
-        What moves where many looks were in vain is looked at every ``look_every_s`` only.
+        What moves where looks were in vain is looked at ever more rarely, at last every ``look_every_s``.
         """
         self._fruitless.tell(moved, found, followed, at_ns)
 
@@ -201,8 +201,9 @@ class MotionGate:
         if moving or self._held or (view is not None and not view.quiet):
             self._stirred_ns = at_ns
         regions = view.regions() if view is not None and moving else ()
-        self._in_vain = moving and self._fruitless.is_in_vain(regions, at_ns)
-        if self._in_vain and 0 <= at_ns - self._woke_ns < self._settings.look_every_s * _NS:
+        rest_s = min(self._fruitless.rest_s(regions, at_ns), self._settings.look_every_s)
+        self._in_vain = rest_s > 0
+        if 0 <= at_ns - self._woke_ns < rest_s * _NS:
             moving, regions = False, ()
         if moving:
             self._woke_ns = at_ns
