@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -87,10 +88,10 @@ def command(
     if since is not None:
         since_us = (since.replace(tzinfo=local_zone()) - _EPOCH) // timedelta(microseconds=1)
     if deeds:
-        found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger.deeds)]
+        found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger, ledger.deeds)]
     else:
-        files = _asked(lambda: ledger.files(node=name, since_us=since_us))
-        kept = _asked(ledger.kept)
+        files = _asked(ledger, lambda: ledger.files(node=name, since_us=since_us))
+        kept = _asked(ledger, ledger.kept)
         found = [
             (entry.facts() | {"kept": stays}, _file_line(entry, language, stays=stays))
             for entry in files
@@ -174,7 +175,7 @@ def delete(
         ctx.exit(EXIT_FAILED)
     for entry in there:
         _note(ledger, DeedKind.DELETED, _whose(entry), entry.sha256, by, reason)
-        (folder / entry.node / entry.name).unlink(missing_ok=True)
+        _asked(ledger, partial((folder / entry.node / entry.name).unlink, missing_ok=True))
 
 
 @command.command()
@@ -228,7 +229,7 @@ def _station(config: Path, node: str = "") -> tuple[str, Path, Ledger]:
 
 
 def _entries(ledger: Ledger, node: str, incident: UUID) -> list[Arrived]:
-    return _asked(lambda: ledger.files(node=node, incident=incident))
+    return _asked(ledger, lambda: ledger.files(node=node, incident=incident))
 
 
 def _there(ledger: Ledger, node: str, folder: Path, incident: UUID) -> list[Arrived]:
@@ -245,9 +246,13 @@ def _whose(entry: Arrived) -> str:
     return f"{entry.node}/{entry.name}"
 
 
-def _asked(question: Callable[[], T]) -> T:
+def _asked(ledger: Ledger, question: Callable[[], T]) -> T:
+    """Ask or change it as the station's own user: root must not go where that user's links lead."""
+    from sync.owned import as_owner  # noqa: PLC0415 - quick --help
+
     try:
-        return question()
+        with as_owner(ledger.path.parent):
+            return question()
     except (sqlite3.Error, OSError) as error:
         raise _Cannot(f"The station's list of pictures cannot be used: {error}.") from error
 
@@ -263,8 +268,12 @@ def _note(
         raise _Cannot("Say --by whom and for what --reason: both are kept.")
     at_us = time.time_ns() // 1000
     deed = Deed(at_us=at_us, kind=kind, name=name, sha256=sha256, output=output, by=by, reason=reason)
-    ledger.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _asked(lambda: ledger.note(deed))
+
+    def note() -> None:
+        ledger.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        ledger.note(deed)
+
+    _asked(ledger, note)
 
 
 def _copy(source: Path, output: Path, sha256: str) -> None:

@@ -7,7 +7,6 @@ written is on the disk when the call returns. Nothing is ever taken out of it.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,6 +120,9 @@ class Deed:
 class Ledger:
     """The file; all methods may be called from any thread and raise `sqlite3.Error` or `OSError`.
 
+    A command that runs as root uses it as the folder's owner (`sync.owned.as_owner`): SQLite opens files by
+    their names.
+
     Args:
         path: Where it is; made when something is written.
     """
@@ -206,9 +208,6 @@ class Ledger:
             connection.execute("PRAGMA synchronous = FULL")
             if new:
                 self.path.chmod(0o640)
-                if os.geteuid() == 0:  # the station's own user goes on with it
-                    owner = self.path.parent.stat()
-                    os.chown(self.path, owner.st_uid, owner.st_gid)
             connection.executescript(_TABLES)
             with connection:
                 yield connection

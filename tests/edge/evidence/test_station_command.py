@@ -6,16 +6,20 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
 
-from edge.cli.stationevidence import command
+from edge.cli.stationevidence import _note, command
 from edge.errors import EdgeError
 from sync.clock import ManualClock, SystemClock
 from sync.pictures import Meta, Role
+from sync.station.ledger import DeedKind, Ledger
 from sync.station.retention import Retention
 from sync.station.settings import ShelfSettings
 from sync.station.shelf import Shelf
@@ -258,3 +262,27 @@ def test_what_the_station_deleted_itself_is_told_in_words_and_nobody_signs_for_i
     arrive(2, b"two")
     with pytest.raises(EdgeError, match="the station itself"):
         call("delete", str(UUID(int=2)), "--by", "retention", "--reason", "age", "--yes")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root has anything to lose here")
+def test_no_link_in_the_stations_folder_leads_root_to_another_file():
+    """Whoever has taken the station over links its ledger to where root alone may make a file."""
+    with tempfile.TemporaryDirectory() as home:
+        data, outside = Path(home) / "data", Path(home) / "outside"
+        for folder in (data / "evidence", outside):
+            folder.mkdir(parents=True)
+        (Path(home) / "station.toml").write_text(CONFIG, encoding="utf-8")
+        Path(home).chmod(0o755)
+        for path in (data, data / "evidence"):
+            os.chown(path, 65534, 65534)
+        ledger = data / "evidence" / "ledger.db"
+        sealed = Path(home) / "film.age"
+        sealed.write_bytes(b"x")
+        note = partial(_note, Ledger(ledger), DeedKind.OPENED, sealed.name, "0" * 64, by="An", reason="vụ 12")
+        ledger.symlink_to(outside / "cron")
+        with pytest.raises(EdgeError, match="cannot be used"):
+            note()
+        assert list(outside.iterdir()) == []
+        ledger.unlink()
+        note()
+        assert (ledger.stat().st_uid, os.geteuid(), os.getegid()) == (65534, 0, 0)
