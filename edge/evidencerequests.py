@@ -17,7 +17,7 @@ from edge.errors import EvidenceError
 from edge.events import new_id
 from edge.evidence.record import Role
 from edge.evidence.requests import Request, Requests, Task, clip_of
-from edge.evidence.store import Held
+from edge.evidence.store import RETENTION, Held
 from edge.orders import Verdict, nothing_kept, refused
 from sync.command import Command, CommandName, Outcome, Reason
 from sync.envelope import moment
@@ -104,6 +104,10 @@ class EvidenceDesk:
 
     def _delete(self, command: Command) -> Verdict:
         args = command.args
+        if command.by.strip() == RETENTION:  # or a person's deletion would read as the node's own
+            return refused(
+                Reason.NOT_UNDERSTOOD, f"{RETENTION} is the node itself: send by with a person's name."
+            )
         if problem := _delete_problem(args.begins, args.ends, args.reason, moment(command.at, "at")):
             return refused(Reason.NOT_UNDERSTOOD, problem)
         self._requests.add(

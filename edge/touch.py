@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sync.owned import make, make_folder, open_or_make
+
 _MODE: Final = 0o660
 _FOLDER_MODE: Final = 0o750
-# Without O_NONBLOCK a pipe of that name would hold whoever opens it.
-_SAFELY: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _log = logging.getLogger(__name__)
@@ -30,9 +30,8 @@ def touch(path: Path) -> bool:
         Whether it worked.
     """
     try:
-        handle = os.open(path, _SAFELY, _MODE)
+        handle = open_or_make(path, owner=path.parent.stat(), mode=_MODE)
         try:
-            _give(handle, path.parent.stat())
             _set_time(handle)
         finally:
             os.close(handle)
@@ -50,8 +49,7 @@ def leave(path: Path, content: bytes) -> None:
     """
     draft = draft_of(path)
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, _SAFELY | os.O_EXCL, _MODE), "wb") as file:
-        _give(file.fileno(), path.parent.stat())
+    with os.fdopen(make(draft, owner=path.parent.stat(), mode=_MODE), "wb") as file:
         file.write(content)
     draft.replace(path)
 
@@ -68,10 +66,9 @@ def opened_folder(path: Path) -> Iterator[int]:
     Raises:
         OSError: It cannot be made or opened, or is a link.
     """
-    path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    make_folder(path, _FOLDER_MODE)
     handle = os.open(path, _FOLDER)
     try:
-        _give(handle, path.parent.stat())
         yield handle
     finally:
         os.close(handle)
@@ -83,8 +80,9 @@ def append(folder: int, name: str, content: bytes) -> None:
     Raises:
         OSError: It cannot be written, or is a link.
     """
-    with os.fdopen(os.open(name, _SAFELY | os.O_APPEND, _MODE, dir_fd=folder), "ab") as file:
-        _give(file.fileno(), os.fstat(folder))
+    flags = os.O_WRONLY | os.O_APPEND
+    handle = open_or_make(name, owner=os.fstat(folder), mode=_MODE, folder=folder, flags=flags)
+    with os.fdopen(handle, "ab") as file:
         file.write(content)
 
 
@@ -95,8 +93,3 @@ def _set_time(handle: int) -> None:
         os.utime(handle, ns=(now_ns, now_ns))
     except PermissionError:
         os.utime(handle)
-
-
-def _give(handle: int, folder: os.stat_result) -> None:
-    if os.geteuid() == 0:
-        os.fchown(handle, folder.st_uid, folder.st_gid)

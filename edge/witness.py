@@ -28,7 +28,7 @@ from edge.preview import Preview, PreviewWriter
 from edge.rules.book import RuleBook
 from edge.rules.case import ended
 from edge.rules.finding import Ending, Finding
-from edge.rules.keep import KeptFindings
+from edge.rules.keep import KEPT_FILE, KeptFindings
 from edge.rules.tally import Tally
 from edge.sight import Seen
 from edge.takeup import TakenUp
@@ -43,7 +43,6 @@ from sync.errors import SyncError
 from sync.message import Message
 from sync.wire import encode
 
-KEPT_FILE: Final = "vision-findings.json"
 END_S: Final = 13.0
 """How long ending may take: with the camera's share (`edge.vision.FEED_END_S`) and the look that goes on it
 has to fit the unit's TimeoutStopSec."""
@@ -143,6 +142,8 @@ class Witness:
             self._recorder.on_look(frame.captured_ns, seen.detections, seen.tracks, seen.region)
         for finding in seen.found.findings:
             self._on_finding(finding, frame)
+        if seen.found.findings and self._book is not None:  # a deletion by hand asks the list what goes on
+            self._kept.keep(self._book.open(), self._clock_ns())
         if self._resumed:
             self._resume(frame)
         self._tally.add(seen.found.crossings, seen.ended, frame.captured_ns)

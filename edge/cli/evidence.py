@@ -6,7 +6,7 @@ import getpass
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import click
@@ -40,6 +40,20 @@ _LATE = (
 _LATE_INCIDENT = (
     "Chưa có đoạn phim nào của sự việc này; nếu đang được tạo, nó sẽ không được lưu.",
     "There is no clip of this incident yet; one that is still being made will not be kept.",
+)
+_UNKNOWN = (
+    (
+        "Thiết bị không biết sự việc {}. Xem lại mã bằng: tuquan evidence list. Nếu sự việc vừa kết thúc, "
+        "đoạn phim có thể còn đang được tạo: hãy thử lại sau một phút, hoặc thêm --even-unknown."
+    ),
+    (
+        "This node knows no incident {}. Look at its id again with: tuquan evidence list. If it was over a "
+        "moment ago, its clip may still be being made: try again in a minute, or add --even-unknown."
+    ),
+)
+_ITSELF = (
+    "{0} là tên của chính thiết bị: hãy ghi --by tên người muốn xóa.",
+    "{0} is the node itself: say --by whom, with the name of a person.",
 )
 _MOMENT = click.DateTime(["%d/%m/%Y %H:%M", "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"])
 
@@ -152,6 +166,11 @@ def verify(ctx: click.Context, config: Path, language: Language, *, as_json: boo
 )
 @click.option("--to", "ends", type=_MOMENT, help="… until then.")
 @click.option("--incident", type=click.UUID, help="Instead: the clip of this incident.")
+@click.option(
+    "--even-unknown",
+    is_flag=True,
+    help="With --incident: also one that the node does not know; no clip of it is kept from now on.",
+)
 @click.option("--by", default="", help="Who wants it deleted; your name here if not given.")
 @click.option("--reason", default="", help="Why; kept with the note of the deletion.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -167,37 +186,36 @@ def delete(
     reason: str,
     language: Language,
     *,
+    even_unknown: bool,
     yes: bool,
 ) -> None:
     """Delete clips by time or by incident; a note of who, when and why stays.
 
     A clip of an unsure time counts as taken at any time between its neighbours that have a sure one, so a
     time may take it too. One that is still being made goes as soon as it is written, or is not kept at all.
-    What was sent to the station already is deleted there. Exit code 1 when there was nothing to delete.
+    What was sent to the station already is deleted there. Exit code 1 when there was nothing to delete, or
+    the node knows nothing of the incident.
     """
     from edge.evidence.words import clip_line, pick  # noqa: PLC0415 - quick --help
     from edge.received import plain  # noqa: PLC0415
 
-    store, late = _store(config), False
+    who, store = _person(by, language), _store(config)
     if incident is not None and (begins or ends):
         raise click.UsageError("Give either --from and --to, or --incident.")
     hit = _hit(store, begins, ends, incident)
-    if incident is not None:
-        late = not hit and not store.has_record(incident)
-    else:
-        late = _may_be_coming(*_window(begins, ends), store.now())
+    late = _is_late(store, begins, ends, incident)
+    if late and incident and not (even_unknown or _is_known(config, store, incident)):
+        _fail(ctx, pick(_UNKNOWN, language).format(incident))
     for held in hit:
         start, _, quality = store.times(held.record)
         click.echo(plain(clip_line(held, _us(start), quality, language)))
     if not hit and not late:
-        click.echo(pick(("Không có gì để xóa.", "There is nothing to delete."), language))
-        ctx.exit(EXIT_FAILED)
+        _fail(ctx, pick(("Không có gì để xóa.", "There is nothing to delete."), language))
     asked = pick((f"Xóa {len(hit)} đoạn phim?", f"Delete {len(hit)} clip(s)?"), language)
     if late:
         asked = pick(_ASK_LATE, language).format(len(hit))
     if not yes and not click.confirm(asked):
         ctx.exit(EXIT_FAILED)
-    who = by or getpass.getuser()
     if incident is not None:
         gone = int(store.delete_incident(incident, by=who, reason=reason))
     else:
@@ -208,6 +226,43 @@ def delete(
     click.echo(pick((f"Đã xóa {gone}.", f"{gone} deleted."), language))
     if late:
         click.echo(pick(_LATE_INCIDENT if incident is not None else _LATE, language))
+
+
+def _person(by: str, language: Language) -> str:
+    """Who deletes.
+
+    Raises:
+        click.UsageError: it is the name that stands for the node itself.
+    """
+    from edge.evidence.store import RETENTION  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import pick  # noqa: PLC0415
+
+    who = by.strip() or getpass.getuser()
+    if who == RETENTION:
+        raise click.UsageError(pick(_ITSELF, language).format(who))
+    return who
+
+
+def _fail(ctx: click.Context, why: str) -> NoReturn:
+    click.echo(why, err=True)
+    ctx.exit(EXIT_FAILED)
+
+
+def _is_known(config: Path, store: Store, incident: UUID) -> bool:
+    """Whether an incident without a clip goes on by the vision process's own list, or was deleted before."""
+    from edge.config import load  # noqa: PLC0415 - quick --help
+    from edge.rules.keep import KEPT_FILE, KeptFindings  # noqa: PLC0415
+
+    going_on = KeptFindings(load(config).storage.directory / KEPT_FILE).load(0)
+    deleted = (entry for note in store.deletions() for entry in note.deleted)
+    return incident in (*(finding.incident for finding in going_on), *deleted)
+
+
+def _is_late(store: Store, begins: datetime | None, ends: datetime | None, incident: UUID | None) -> bool:
+    """Whether something of it may still be being made."""
+    if incident is None:
+        return _may_be_coming(*_window(begins, ends), store.now())
+    return not store.has_record(incident)
 
 
 def _may_be_coming(begins: datetime, ends: datetime, now: datetime) -> bool:

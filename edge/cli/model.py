@@ -39,8 +39,11 @@ def command() -> None:
 )
 def fetch(name: str, directory: Path, origin: Path | None) -> None:
     """Get the model NAME: downloaded (continued where it was cut off), checked, put in place in one step."""
+    from sync.owned import as_owner  # noqa: PLC0415 - quick --help
+
     spec = load_manifest().spec(name)
-    path = _take(spec, origin, directory) if origin else fetch_with_bar(spec, directory)
+    with as_owner(directory):  # the node's own folder: as root it is left to that user
+        path = _take(spec, origin, directory) if origin else fetch_with_bar(spec, directory)
     click.echo(f"{spec.name}: {path}")
 
 

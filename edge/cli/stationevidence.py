@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -45,6 +46,20 @@ _DEEDS = {
     "kept": ("giữ lại", "kept"),
     "released": ("thôi giữ lại", "released"),
 }
+_NOTHING = (
+    "Trạm không có gì của sự việc {}. Xem lại mã bằng: tuquan station evidence",
+    "Nothing of the incident {} is here. Look at its id again with: tuquan station evidence",
+)
+_DONE = {
+    "kept": ("{}: giữ lại", "{}: kept"),
+    "released": ("{}: thôi giữ lại", "{}: released"),
+    "deleted": ("{}: đã xóa", "{}: deleted"),
+}
+_LATER = ("Những gì còn đến của sự việc này cũng được giữ lại.", "What is still to come of it is kept, too.")
+_GONE = (
+    "{}: vừa bị xóa, không giữ lại được. Xem: tuquan station evidence --deeds",
+    "{}: was deleted a moment ago, and is not kept. Look at: tuquan station evidence --deeds",
+)
 _MISSING = (
     "The package pyrage is missing here. Use age instead: age-keygen makes keys, age -d opens files "
     "(and nothing notes who did it: write it down)."
@@ -87,14 +102,14 @@ def command(
     if since is not None:
         since_us = (since.replace(tzinfo=local_zone()) - _EPOCH) // timedelta(microseconds=1)
     if deeds:
-        found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger.deeds)]
+        found = [(deed.facts(), _deed_line(deed, language)) for deed in _asked(ledger, ledger.deeds)]
     else:
-        files = _asked(lambda: ledger.files(node=name, since_us=since_us))
-        kept = _asked(ledger.kept)
+        files = _asked(ledger, lambda: ledger.files(node=name, since_us=since_us))
+        kept = _asked(ledger, ledger.kept)
         found = [
             (entry.facts() | {"kept": stays}, _file_line(entry, language, stays=stays))
             for entry in files
-            for stays in (_whose(entry) in kept,)
+            for stays in (f"{entry.node}/{entry.incident}" in kept,)
         ]
     for facts, line in found:
         click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
@@ -158,23 +173,44 @@ def unseal(file: Path, identity: Path, output: Path, by: str, reason: str, confi
 @_BY
 @_REASON
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@LANGUAGE
 @click.pass_context
 def delete(
-    ctx: click.Context, incident: UUID, config: Path, node: str, by: str, reason: str, *, yes: bool
+    ctx: click.Context,
+    incident: UUID,
+    config: Path,
+    node: str,
+    by: str,
+    reason: str,
+    language: Language,
+    *,
+    yes: bool,
 ) -> None:
     """Delete here what came of an INCIDENT; a note of who, when and why stays.
 
     What the node itself keeps is not touched. Exit code 1 when there was nothing to delete.
     """
-    from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import pick  # noqa: PLC0415 - quick --help
+    from sync.station.ledger import DeedKind  # noqa: PLC0415
 
     name, folder, ledger = _station(config, node)
     there = _there(ledger, name, folder, incident)
-    if not there or not (yes or click.confirm("Delete?")):
+    if not there:
+        click.echo(pick(_NOTHING, language).format(incident), err=True)
         ctx.exit(EXIT_FAILED)
     for entry in there:
-        _note(ledger, DeedKind.DELETED, _whose(entry), entry.sha256, by, reason)
-        (folder / entry.node / entry.name).unlink(missing_ok=True)
+        click.echo(_whose(entry))
+    if not (yes or click.confirm(pick(("Xóa?", "Delete?"), language))):
+        ctx.exit(EXIT_FAILED)
+
+    def away(entry: Arrived) -> None:
+        with ledger.alone():
+            _note(ledger, DeedKind.DELETED, _whose(entry), entry.sha256, by, reason)
+            (folder / _whose(entry)).unlink(missing_ok=True)
+
+    for entry in there:
+        _asked(ledger, partial(away, entry))
+        click.echo(pick(_DONE["deleted"], language).format(_whose(entry)))
 
 
 @command.command()
@@ -184,22 +220,50 @@ def delete(
 @_BY
 @_REASON
 @click.option("--release", is_flag=True, help="Instead: let it go in its time again.")
+@LANGUAGE
 @click.pass_context
 def keep(
-    ctx: click.Context, incident: UUID, config: Path, node: str, by: str, reason: str, *, release: bool
+    ctx: click.Context,
+    incident: UUID,
+    config: Path,
+    node: str,
+    by: str,
+    reason: str,
+    language: Language,
+    *,
+    release: bool,
 ) -> None:
-    """Keep here what came of an INCIDENT so far, however old it gets and however full the disk: for a case.
+    """Keep here what comes of an INCIDENT, however old it gets and however full the disk: for a case.
 
-    Exit code 1 when nothing of it is here.
+    What is still to come of it stays too. Exit code 1 when nothing of it is here, or it has just gone.
     """
-    from sync.station.ledger import DeedKind  # noqa: PLC0415 - quick --help
+    from edge.evidence.words import pick  # noqa: PLC0415 - quick --help
+    from sync.station.ledger import DeedKind  # noqa: PLC0415
 
     name, folder, ledger = _station(config, node)
     there = _there(ledger, name, folder, incident)
+    nodes = {entry.node for entry in there}
+    if release:  # also where all of it is gone
+        marked = (kept.rpartition("/") for kept in _asked(ledger, ledger.kept))
+        nodes |= {whose for whose, _, kept in marked if kept == str(incident) and name in ("", whose)}
+    if not nodes:
+        click.echo(pick(_NOTHING, language).format(incident), err=True)
+        ctx.exit(EXIT_FAILED)
+    kind = DeedKind.RELEASED if release else DeedKind.KEPT
+
+    def mark() -> list[Arrived]:
+        with ledger.alone():
+            for whose in sorted(nodes):
+                _note(ledger, kind, f"{whose}/{incident}", "", by, reason)
+            return [entry for entry in there if not (folder / _whose(entry)).exists()]
+
+    gone = _asked(ledger, mark)
     for entry in there:
-        kind = DeedKind.RELEASED if release else DeedKind.KEPT
-        _note(ledger, kind, _whose(entry), entry.sha256, by, reason)
-    if not there:
+        words = _GONE if entry in gone and not release else _DONE[kind.value]
+        click.echo(pick(words, language).format(_whose(entry)), err=words is _GONE)
+    if not release:
+        click.echo(pick(_LATER, language))
+    if gone and not release:
         ctx.exit(EXIT_FAILED)
 
 
@@ -228,16 +292,13 @@ def _station(config: Path, node: str = "") -> tuple[str, Path, Ledger]:
 
 
 def _entries(ledger: Ledger, node: str, incident: UUID) -> list[Arrived]:
-    return _asked(lambda: ledger.files(node=node, incident=incident))
+    return _asked(ledger, lambda: ledger.files(node=node, incident=incident))
 
 
 def _there(ledger: Ledger, node: str, folder: Path, incident: UUID) -> list[Arrived]:
-    """What came of an incident and is here now; each is named."""
+    """What came of an incident and is here now."""
     entries = {_whose(entry): entry for entry in reversed(_entries(ledger, node, incident))}
-    there = [entry for entry in entries.values() if (folder / _whose(entry)).exists()]
-    for entry in there:
-        click.echo(_whose(entry))
-    return there
+    return [entry for entry in entries.values() if (folder / _whose(entry)).exists()]
 
 
 def _whose(entry: Arrived) -> str:
@@ -245,9 +306,13 @@ def _whose(entry: Arrived) -> str:
     return f"{entry.node}/{entry.name}"
 
 
-def _asked(question: Callable[[], T]) -> T:
+def _asked(ledger: Ledger, question: Callable[[], T]) -> T:
+    """Ask or change it as the station's own user: root must not go where that user's links lead."""
+    from sync.owned import as_owner  # noqa: PLC0415 - quick --help
+
     try:
-        return question()
+        with as_owner(ledger.path.parent):
+            return question()
     except (sqlite3.Error, OSError) as error:
         raise _Cannot(f"The station's list of pictures cannot be used: {error}.") from error
 
@@ -263,8 +328,12 @@ def _note(
         raise _Cannot("Say --by whom and for what --reason: both are kept.")
     at_us = time.time_ns() // 1000
     deed = Deed(at_us=at_us, kind=kind, name=name, sha256=sha256, output=output, by=by, reason=reason)
-    ledger.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _asked(lambda: ledger.note(deed))
+
+    def note() -> None:
+        ledger.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        ledger.note(deed)
+
+    _asked(ledger, note)
 
 
 def _copy(source: Path, output: Path, sha256: str) -> None:

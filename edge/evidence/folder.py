@@ -14,6 +14,7 @@ from typing import Final
 
 from edge.errors import EvidenceFull, EvidenceUnwritable
 from edge.evidence.record import SUFFIX, Role
+from sync.owned import make, make_folder, open_or_make, opened_folder
 
 SUFFIXES: Final = {Role.BLURRED: ".mp4", Role.ORIGINAL: ".original.age"}
 MEDIA_TYPES: Final = {Role.BLURRED: "video/mp4", Role.ORIGINAL: "application/age"}
@@ -23,6 +24,8 @@ _PART: Final = ".part"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _PATIENCE_S: Final = 10.0
 _LOOK_S: Final = 0.02
+_MODE: Final = 0o640
+_FOLDER_MODE: Final = 0o750
 
 
 class Folder:
@@ -50,14 +53,17 @@ class Folder:
                 yield
                 return
             self.make()
-            with (self.path / _LOCK_FILE).open("a") as lock:
-                _give(lock.fileno(), self.path)
-                self._take(lock.fileno())
+            with opened_folder(self.path) as folder:
+                lock = open_or_make(_LOCK_FILE, owner=os.fstat(folder), mode=_MODE, folder=folder)
+            try:
+                self._take(lock)
                 self._depth += 1
                 try:
                     yield
                 finally:
                     self._depth -= 1
+            finally:
+                os.close(lock)
 
     def make(self) -> None:
         """Make it where there is none.
@@ -67,8 +73,7 @@ class Folder:
         """
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
         for path in reversed(missing):
-            path.mkdir(mode=0o750, exist_ok=True)
-            _give(path, path.parent)
+            make_folder(path, _FOLDER_MODE)
 
     def _take(self, lock: int) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -105,18 +110,18 @@ class Folder:
         Raises:
             OSError: the disk refuses.
         """
-        path = self.path / name
-        draft = self.path / f".{name}{_PART}"
-        try:
-            with draft.open("wb") as file:
-                _give(file.fileno(), self.path)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        draft = f".{name}{_PART}"
+        with opened_folder(self.path) as folder:
+            _unlink(draft, folder)  # of a process that was killed; or a link, which is not written through
+            try:
+                with os.fdopen(make(draft, owner=os.fstat(folder), mode=_MODE, folder=folder), "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                _unlink(draft, folder)
+                raise
 
     def settle(self) -> None:
         """Make names durable: a file's own fsync does not cover its entry in the folder.
@@ -124,11 +129,8 @@ class Folder:
         Raises:
             OSError: the disk refuses.
         """
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        with opened_folder(self.path) as folder:
             os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def remove(self, *names: str) -> None:
         """Take files away; one that is gone already is fine.
@@ -136,8 +138,9 @@ class Folder:
         Raises:
             OSError: the disk refuses.
         """
-        for name in names:
-            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError), opened_folder(self.path) as folder:
+            for name in names:
+                _unlink(name, folder)
 
     def sweep(self) -> list[str]:
         """Take away what a power cut left half: drafts, and files without a sidecar; says their names.
@@ -155,11 +158,9 @@ class Folder:
         return left
 
 
-def _give(what: int | Path, folder: Path) -> None:
-    """What root makes by hand is whose the folder is: the node has to go on with it afterwards."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(what, owner.st_uid, owner.st_gid)
+def _unlink(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def stem_of(name: str) -> str:

@@ -23,6 +23,8 @@ from models.track import Track
 from sync.errors import WireError
 from sync.wire import decode, encode, word
 
+KEPT_FILE: Final = "vision-findings.json"
+"""The file's name, in the storage directory."""
 KEEP_EVERY_S: Final = 300
 """How long it takes until the file learns that an incident goes on: it must not wear out an SD card."""
 

@@ -131,6 +131,10 @@ _PICTURES: Final[tuple[tuple[str, str], ...]] = (
         r"Clips whose deletion was asked for cannot be deleted: (.*)",
         r"Có đoạn phim được yêu cầu xóa mà chưa xóa được: {1}",
     ),
+    (
+        r"What (.*) asks for cannot be read, and is not done: .*",
+        r"Không đọc được yêu cầu ở \1 nên chưa làm. Hãy yêu cầu lại rồi xóa tệp đó.",
+    ),
     (r"Nothing can be kept in (.*): (.*)\.", r"Không lưu được hình ảnh vào \1: {2}."),
     (
         r"The disk is full: nothing more can be kept in (.*)\.",
@@ -143,6 +147,32 @@ _PICTURES: Final[tuple[tuple[str, str], ...]] = (
         r"Yêu cầu \1 không đọc được nên chưa làm. Hãy yêu cầu gửi hay xóa lại, rồi bỏ tệp ấy.",
     ),
     (r"The film cannot be written as MP4: (.*)\.", r"Không ghi được phim: \1."),
+)
+_STATION: Final[tuple[tuple[str, str], ...]] = (
+    (
+        r"Pictures stay beyond evidence\.keep_days: nobody vouches for this machine's clock\.",
+        r"Hình ảnh được giữ quá evidence.keep_days vì đồng hồ của trạm chưa chắc đúng. Hãy xem: timedatectl",
+    ),
+    (
+        r"Pictures that are marked to be kept take more than evidence\.max_percent of the disk, .*",
+        (
+            r"Hình ảnh được đánh dấu giữ lại chiếm quá evidence.max_percent của đĩa, trạm không nhận thêm. "
+            r"Hãy thôi giữ bớt, hoặc tăng evidence.max_percent."
+        ),
+    ),
+    (r"Old pictures cannot be deleted in (.*): (.*)\.", r"Không xóa được hình ảnh cũ trong \1: {2}."),
+    (
+        r"(.*) has to go \((?:.*)\) and cannot be deleted: (.*)\.",
+        r"Phải xóa \1 (hết hạn hoặc hết chỗ) mà không xóa được: {2}.",
+    ),
+    (
+        r"its folder is not the station's: (.*)",
+        r"thư mục không thuộc người dùng của trạm, hãy chạy: \1",
+    ),
+    (
+        r"The thread that deletes old pictures does not end: the disk hangs\.",
+        r"Phần xóa hình ảnh cũ bị treo vì đĩa. Hãy khởi động lại trạm.",
+    ),
 )
 _DEVICES: Final[tuple[tuple[str, str], ...]] = (
     (r"The detector reports a fault, or has no power\.", r"Đầu báo khói báo lỗi, hoặc mất nguồn."),
@@ -180,4 +210,4 @@ _SAVING: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"(.*) has (\d+) problems?:\n.*", r"Tệp cấu hình có \2 chỗ sai."),
 )
-KNOWN: Final = (*_PICTURES, *_MODEL, *_DEVICES, *_SAVING, *_CAMERA)
+KNOWN: Final = (*_STATION, *_PICTURES, *_MODEL, *_DEVICES, *_SAVING, *_CAMERA)

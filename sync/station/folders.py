@@ -11,11 +11,17 @@ import json
 import os
 from typing import TYPE_CHECKING, Final
 
+from sync.errors import WireError
+from sync.pictures import Role, incident_of
+
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
 PART: Final = ".part"
 NOTE: Final = ".note"
+UNDATED: Final = 0
+"""The time, in nanoseconds since 1970, of half a file of which nobody knows when it grew."""
 _READ_BYTES: Final = 2**20
 
 
@@ -64,3 +70,36 @@ def usage(folder: Path) -> tuple[int, int]:
                 part = folder / f"{entry.name.removesuffix(NOTE)}{PART}"
                 coming += max(0, length - part.stat().st_size)
     return size, coming
+
+
+def pictures(folder: Path) -> list[os.DirEntry[str]]:
+    """The whole files that came from a node; nothing else that somebody laid there."""
+    return [
+        entry for entry in entries(folder) if _incident(entry.name) and entry.is_file(follow_symlinks=False)
+    ]
+
+
+def may_go_bytes(directory: Path, kept: Container[str]) -> int:
+    """How many bytes could be made free: all whole files but those of the incidents in `kept`."""
+    found = 0
+    for folder in folders(directory):
+        node = f"{folder.parent.name}/{folder.name}"
+        for entry in pictures(folder):
+            if f"{node}/{_incident(entry.name)}" not in kept:
+                with contextlib.suppress(FileNotFoundError):
+                    found += entry.stat(follow_symlinks=False).st_size
+    return found
+
+
+def share_bytes(directory: Path, max_percent: float) -> int:
+    """How many bytes of its disk all pictures together may take."""
+    disk = os.statvfs(directory)
+    return int(disk.f_blocks * disk.f_frsize * max_percent // 100)
+
+
+def _incident(name: str) -> str:
+    """The incident's id in a file's name; "" for any other name."""
+    suffix = next((role.suffix for role in Role if name.endswith(role.suffix)), "")
+    with contextlib.suppress(WireError):
+        return str(incident_of(name.removesuffix(suffix))) if suffix else ""
+    return ""

@@ -1,12 +1,14 @@
 """Which pictures came from which node, and who opened, kept or deleted which and why: a small SQLite file.
 
 Each call opens the file and closes it again: a running station and somebody at its terminal share it. What is
-written is on the disk when the call returns. Nothing is ever taken out of it.
+written is on the disk when the call returns. Nothing of it is ever taken out. Beside it stands since when the
+age of each file counts: since it came, or since the station's clock was sure for the first time after that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from sync.cloudevent import utc_text
 from sync.pictures import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LEDGER_FILE: Final = "ledger.db"
@@ -32,6 +34,7 @@ CREATE INDEX IF NOT EXISTS file_incident ON file (incident);
 CREATE TABLE IF NOT EXISTS deed (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL,
  name TEXT NOT NULL, sha256 TEXT NOT NULL, output TEXT NOT NULL, by TEXT NOT NULL,
  reason TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS age (name TEXT PRIMARY KEY, since_us INTEGER NOT NULL) STRICT;
 """
 
 
@@ -78,7 +81,7 @@ class DeedKind(StrEnum):
     OPENED = "opened"
     DELETED = "deleted"
     KEPT = "kept"
-    """Marked to stay, however old it gets."""
+    """An incident's files, those that are still to come too, are marked to stay, however old they get."""
     RELEASED = "released"
     """No longer so."""
 
@@ -90,8 +93,9 @@ class Deed:
     Attributes:
         at_us: When, microseconds since 1970 in UTC.
         kind: What was done.
-        name: The file's name; with its node, ``commune/name``, before it where the station had it.
-        sha256: Of the file, in hex.
+        name: The file's name; with its node, ``commune/name``, before it where the station had it. Of a mark
+            it is the incident's: ``commune/name/id`` (the first stations marked each of its files).
+        sha256: Of the file, in hex; "" of a mark.
         output: Where the open one was written; else "".
         by: Who did it.
         reason: Why.
@@ -121,6 +125,9 @@ class Deed:
 class Ledger:
     """The file; all methods may be called from any thread and raise `sqlite3.Error` or `OSError`.
 
+    A command that runs as root uses it as the folder's owner (`sync.owned.as_owner`): SQLite opens files by
+    their names.
+
     Args:
         path: Where it is; made when something is written.
     """
@@ -128,12 +135,35 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, arrived: Arrived) -> None:
-        """Note a file that came."""
+    def add(self, arrived: Arrived, *, sure: bool) -> None:
+        """Note a file that came.
+
+        Args:
+            arrived: What came.
+            sure: Whether somebody vouches for the time that it came; else its age counts from `begin` on.
+        """
         values = (arrived.node, str(arrived.incident), arrived.role.value)
         values_more = (arrived.bytes, arrived.sha256, arrived.received_us)
+        name = f"{arrived.node}/{arrived.name}"
         with self._open() as connection:
             connection.execute("INSERT INTO file VALUES (NULL, ?, ?, ?, ?, ?, ?)", values + values_more)
+            connection.execute("DELETE FROM age WHERE name = ?", (name,))  # of one that came before
+            if sure:
+                connection.execute("INSERT INTO age VALUES (?, ?)", (name, arrived.received_us))
+
+    def begin(self, names: Iterable[str], now_us: int) -> None:
+        """Let the age of files count from now on, microseconds since 1970 in UTC; a time that is sure."""
+        with self._open() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO age VALUES (?, ?)", [(name, now_us) for name in names]
+            )
+
+    def since(self) -> dict[str, int]:
+        """Since when the age of each file counts, by its name with its node; none came at an unsure time."""
+        if not self.path.exists():
+            return {}
+        with self._open() as connection:
+            return dict(connection.execute("SELECT name, since_us FROM age").fetchall())
 
     def find(self, node: str, incident: UUID, role: Role) -> Arrived | None:
         """What came last from a node for an incident; None where nothing did."""
@@ -155,9 +185,27 @@ class Ledger:
 
     def note(self, deed: Deed) -> None:
         """Note what somebody does; before it is done."""
-        values = (deed.at_us, deed.kind.value, deed.name, deed.sha256, deed.output, deed.by, deed.reason)
         with self._open() as connection:
-            connection.execute("INSERT INTO deed VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
+            _insert(connection, deed)
+
+    def note_unless_kept(self, deed: Deed) -> bool:
+        """Note that a file goes, unless its incident is marked to stay by now; whether it was noted."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if incident_name(deed.name) in _kept(connection):
+                return False
+            _insert(connection, deed)
+            return True
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else marks or deletes meanwhile: else a file might go right after the word that it stays."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def deeds(self) -> list[Deed]:
         """Who did what, newest first."""
@@ -173,15 +221,11 @@ class Ledger:
         ]
 
     def kept(self) -> set[str]:
-        """The names, ``commune/node/file``, of what is marked to stay."""
+        """The incidents, ``commune/node/id``, whose files are marked to stay."""
         if not self.path.exists():
             return set()
         with self._open() as connection:
-            rows = connection.execute(
-                "SELECT name, kind, max(n) FROM deed WHERE kind IN (?, ?) GROUP BY name",
-                (DeedKind.KEPT.value, DeedKind.RELEASED.value),
-            ).fetchall()  # SQLite: beside max() stands the row that has it
-        return {name for name, kind, _ in rows if kind == DeedKind.KEPT}
+            return _kept(connection)
 
     def _files(self, where: str, *values: object) -> list[Arrived]:
         if not self.path.exists():
@@ -206,9 +250,25 @@ class Ledger:
             connection.execute("PRAGMA synchronous = FULL")
             if new:
                 self.path.chmod(0o640)
-                if os.geteuid() == 0:  # the station's own user goes on with it
-                    owner = self.path.parent.stat()
-                    os.chown(self.path, owner.st_uid, owner.st_gid)
             connection.executescript(_TABLES)
             with connection:
                 yield connection
+
+
+def incident_name(name: str) -> str:
+    """The incident, ``commune/node/id``, of a file's name with its node."""
+    return next((name.removesuffix(role.suffix) for role in Role if name.endswith(role.suffix)), name)
+
+
+def _insert(connection: sqlite3.Connection, deed: Deed) -> None:
+    values = (deed.at_us, deed.kind.value, deed.name, deed.sha256, deed.output, deed.by, deed.reason)
+    connection.execute("INSERT INTO deed VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _kept(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT name, kind FROM deed WHERE kind IN (?, ?) ORDER BY n",
+        (DeedKind.KEPT.value, DeedKind.RELEASED.value),
+    )
+    last = {incident_name(name): kind for name, kind in rows}
+    return {name for name, kind in last.items() if kind == DeedKind.KEPT}

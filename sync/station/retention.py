@@ -3,11 +3,15 @@
 Owns a thread ("station-retention") that looks every ten minutes, whether or not anything comes. Each deletion
 is noted in the ledger before the file goes, like one by a person. What somebody has marked to be kept stays,
 and so does half a file that still grows. Messages are elsewhere, and are not touched.
+
+Age is told by a clock that somebody vouches for, from the time that it came to the time that it goes; which
+came first is told by the ledger, whatever the clock said.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import sqlite3
@@ -16,17 +20,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sync.clock import ClockQuality
-from sync.errors import SyncError, WireError
-from sync.pictures import Role, incident_of
-from sync.station.folders import NOTE, PART, entries, folders, sha256_of, usage
-from sync.station.ledger import LEDGER_FILE, RETENTION, Deed, DeedKind, Ledger
+from sync.errors import SyncError
+from sync.station.folders import (
+    NOTE,
+    PART,
+    UNDATED,
+    entries,
+    folders,
+    pictures,
+    sha256_of,
+    share_bytes,
+    usage,
+)
+from sync.station.ledger import LEDGER_FILE, RETENTION, Deed, DeedKind, Ledger, incident_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sync.clock import Clock
-    from sync.station.ledger import Arrived
     from sync.station.settings import ShelfSettings
 
 _log = logging.getLogger(__name__)
@@ -35,18 +47,18 @@ _DAY_US: Final = 86_400_000_000
 _LOOK_S: Final = 600.0
 _UNSURE: Final = "Pictures stay beyond evidence.keep_days: nobody vouches for this machine's clock."
 _TOO_MUCH: Final = (
-    "What may not be deleted takes more than evidence.max_percent of the disk: raise that, "
-    "or release pictures that are marked to be kept."
+    "Pictures that are marked to be kept take more than evidence.max_percent of the disk, and no new ones "
+    "are taken: release some, or raise that."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Whole:
-    """A file that has come, whole."""
+    """A file that has come, whole; `turn` is its place in the order in which all came."""
 
     path: Path
     name: str
-    since_us: int
+    turn: tuple[int, int]
     bytes: int
     sha256: str
 
@@ -115,32 +127,38 @@ class Retention:
         """Delete; says what cannot go, and why."""
         if not self._directory.is_dir():
             return
-        now_us = self._clock.wall_us()
-        self._let_halves_go(now_us)
+        now_us, sure = self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNSYNCED
+        files = sorted(self._whole(), key=lambda file: file.turn)
+        since = self._ledger.since()
+        if sure:
+            self._let_halves_go(now_us)
+            if new := {file.name: now_us for file in files if file.name not in since}:
+                self._ledger.begin(new, now_us)
+                since |= new
         kept = self._ledger.kept()
-        files = [file for file in self._whole() if file.name not in kept]
-        files.sort(key=lambda file: file.since_us)
+        files = [file for file in files if incident_name(file.name) not in kept]
         limit_us = now_us - int(self._settings.keep_days * _DAY_US)
-        old = [file for file in files if file.since_us < limit_us]
-        if old and self._clock.quality() is ClockQuality.UNSYNCED:
+        old = [file for file in files if since.get(file.name, now_us) < limit_us]
+        if old and not sure:
             yield _UNSURE
             old = []
         for file in old:
             yield from self._delete(file, "age")
-        yield from self._make_room(files[len(old) :])
+        seen = {file.name for file in old}
+        yield from self._make_room([file for file in files if file.name not in seen])
 
     def _make_room(self, files: list[_Whole]) -> Iterator[str]:
-        """Delete the oldest, as many as there are too much of."""
-        disk = os.statvfs(self._directory)
-        share = disk.f_blocks * disk.f_frsize * self._settings.max_percent // 100
+        """Delete the first that came, as many as there are too much of; none where all are not enough."""
+        share = share_bytes(self._directory, self._settings.max_percent)
         over = sum(usage(folder)[0] for folder in folders(self._directory)) - share
+        if over > sum(file.bytes for file in files):
+            yield _TOO_MUCH
+            return
         for file in files:
             if over <= 0:
                 return
             yield from self._delete(file, "room")
             over -= file.bytes
-        if over > 0:
-            yield _TOO_MUCH
 
     def _delete(self, file: _Whole, reason: str) -> Iterator[str]:
         """Delete one file, with a note; says what is in the way."""
@@ -148,7 +166,8 @@ class Retention:
             if not os.access(
                 file.path.parent, os.W_OK | os.X_OK, effective_ids=True
             ):  # or it would be noted again and again
-                raise PermissionError(f"its folder is not the station's: sudo chown {file.path.parent}")
+                folder = file.path.parent
+                raise PermissionError(f"its folder is not the station's: sudo chown tuquan-station: {folder}")
             deed = Deed(
                 at_us=self._clock.wall_us(),
                 kind=DeedKind.DELETED,
@@ -157,8 +176,10 @@ class Retention:
                 by=RETENTION,
                 reason=reason,
             )
-            self._ledger.note(deed)
-            file.path.unlink()
+            with self._ledger.alone():
+                if not self._ledger.note_unless_kept(deed):  # marked since this turn began
+                    return
+                file.path.unlink()
         except FileNotFoundError:  # somebody was quicker
             return
         except OSError as error:
@@ -170,23 +191,21 @@ class Retention:
         known = _newest(self._ledger)
         for folder in folders(self._directory):
             node = f"{folder.parent.name}/{folder.name}"
-            for entry in entries(folder):
-                if not _is_picture(entry.name) or not entry.is_file(follow_symlinks=False):
-                    continue
+            for entry in pictures(folder):
                 name = f"{node}/{entry.name}"
-                arrived = known.get(name)
+                turn, sha256 = known.get(name, (0, ""))
                 with contextlib.suppress(FileNotFoundError):  # a person has deleted it meanwhile
                     found = entry.stat(follow_symlinks=False)
                     yield _Whole(
                         path=folder / entry.name,
                         name=name,
-                        since_us=arrived.received_us if arrived else found.st_mtime_ns // 1000,
+                        turn=(turn, found.st_mtime_ns),
                         bytes=found.st_size,
-                        sha256=arrived.sha256 if arrived else "",
+                        sha256=sha256,
                     )
 
     def _let_halves_go(self, now_us: int) -> None:
-        """Delete half files to which nothing was added for too long."""
+        """Delete half files to which nothing was added for too long; by a clock that is sure."""
         limit_ns = (now_us - int(self._settings.partial_days * _DAY_US)) * 1000
         for folder in folders(self._directory):
             for entry in entries(folder):
@@ -194,19 +213,27 @@ class Retention:
                     continue
                 part = folder / f"{entry.name.removesuffix(NOTE).removesuffix(PART)}{PART}"
                 with contextlib.suppress(FileNotFoundError):
-                    newest_ns = max(entry.stat().st_mtime_ns, part.stat().st_mtime_ns if part.exists() else 0)
-                    if newest_ns < limit_ns:
+                    newest_ns = part.stat().st_mtime_ns if part.exists() else entry.stat().st_mtime_ns
+                    if newest_ns == UNDATED:
+                        os.utime(part, ns=(now_us * 1000, now_us * 1000))
+                    elif newest_ns < limit_ns and not _is_open(part):
                         (folder / entry.name).unlink()
                         _log.info("half a file expired: %s", folder / entry.name)
 
 
-def _newest(ledger: Ledger) -> Mapping[str, Arrived]:
-    """What came last under each name."""
-    return {f"{arrived.node}/{arrived.name}": arrived for arrived in reversed(ledger.files())}
+def _newest(ledger: Ledger) -> Mapping[str, tuple[int, str]]:
+    """What came last under each name: its place in the order in which all came, from 1, and its SHA-256."""
+    arrived = enumerate(reversed(ledger.files()), start=1)
+    return {f"{entry.node}/{entry.name}": (turn, entry.sha256) for turn, entry in arrived}
 
 
-def _is_picture(name: str) -> bool:
-    suffix = next((role.suffix for role in Role if name.endswith(role.suffix)), "")
-    with contextlib.suppress(WireError):
-        return bool(suffix) and bool(incident_of(name.removesuffix(suffix)))
+def _is_open(part: Path) -> bool:
+    """Whether a node appends to half a file now; its lock is the shelf's."""
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
     return False

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -22,9 +23,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from sync.clock import ClockQuality
 from sync.pictures import Meta, Role, incident_of, role_of
 from sync.station.file import sync_directory
-from sync.station.folders import NOTE, PART, entries, folders, sha256_of, usage
+from sync.station.folders import (
+    NOTE,
+    PART,
+    UNDATED,
+    entries,
+    folders,
+    may_go_bytes,
+    sha256_of,
+    share_bytes,
+    usage,
+)
 from sync.station.ledger import LEDGER_FILE, Arrived, Ledger
 from sync.station.problem import Refused, busy
 
@@ -147,7 +159,9 @@ class Shelf:
                 raise Refused(HTTPStatus.LOCKED, _LOCKED)
             if state.complete:
                 return Slot(self, node, state, None)
-            slot = Slot(self, node, state, part.open("r+b", buffering=0))
+            file = part.open("r+b", buffering=0)
+            fcntl.flock(file, fcntl.LOCK_SH)  # what is open does not expire
+            slot = Slot(self, node, state, file)
             self._open.add(part)
             return slot
 
@@ -161,7 +175,10 @@ class Shelf:
         try:
             with self._told():
                 state = slot.settle()
-                return self._put_in_place(slot.node, state) if whole and _is_whole(state) else state
+                if whole and _is_whole(state):
+                    return self._put_in_place(slot.node, state)
+                self._date(part)
+                return state
         finally:
             with self._turn:
                 self._open.discard(part)
@@ -191,6 +208,7 @@ class Shelf:
         for folder in (self.directory, part.parent.parent, part.parent):
             folder.mkdir(mode=0o750, exist_ok=True)
         part.write_bytes(b"")
+        self._date(part)
         words = {
             "incident": str(meta.incident),
             "kind": meta.role.value,
@@ -232,9 +250,17 @@ class Shelf:
             sha256=sha256 or sha256_of(whole),
             received_us=self._clock.wall_us(),
         )
-        self.ledger.add(arrived)
+        self.ledger.add(arrived, sure=self._is_sure())
         _log.info("%s came from %s: %d bytes", arrived.name, node, arrived.bytes)
         return arrived
+
+    def _is_sure(self) -> bool:
+        return self._clock.quality() is not ClockQuality.UNSYNCED
+
+    def _date(self, part: Path) -> None:
+        """Say of half a file that grew while nobody vouched for the clock that its time is none."""
+        if not self._is_sure() and part.exists():
+            os.utime(part, ns=(UNDATED, UNDATED))
 
     def _forget(self, node: str, meta: Meta) -> None:
         for suffix in (NOTE, PART):
@@ -262,6 +288,10 @@ class Shelf:
         if all_of_it + length > settings.max_mb * _MB:
             raise _no_room(f"All nodes together may have {settings.max_mb} MB here (evidence.max_mb)")
         self.directory.mkdir(mode=0o750, exist_ok=True)
+        stays = all_of_it - may_go_bytes(self.directory, self.ledger.kept())
+        if stays + length > share_bytes(self.directory, settings.max_percent):
+            share = f"pictures have {settings.max_percent} % of the disk (evidence.max_percent)"
+            raise _no_room(f"What is marked to be kept does not go for room, {share}")
         disk = os.statvfs(self.directory)
         if disk.f_bavail * disk.f_frsize - to_come - length < settings.min_free_mb * _MB:
             raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, _NO_ROOM)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sync.errors import SyncError
+from sync.owned import give, open_or_make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,19 +135,15 @@ class Tokens:
     def _alone(self) -> Iterator[None]:
         """Two people at once must not undo each other's change."""
         try:
-            with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
-                os.fchmod(lock.fileno(), 0o600)
-                self._hand_over(lock.fileno())
+            beside = self.path.with_name(f"{self.path.name}.lock")
+            lock = open_or_make(beside, owner=self.path.parent.stat(), mode=0o600)
+            try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
+            finally:
+                os.close(lock)
         except OSError as error:
             raise TokenProblem(f"The token file {self.path} cannot be written: {_why(error)}.") from error
-
-    def _hand_over(self, number: int) -> None:
-        """What root has made belongs to the station's own user, as the folder does."""
-        if os.geteuid() == 0:
-            owner = self.path.parent.stat()
-            os.fchown(number, owner.st_uid, owner.st_gid)
 
     def _write(self, text: str) -> None:
         number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # mode 0600
@@ -154,7 +151,7 @@ class Tokens:
             with os.fdopen(number, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
-                self._hand_over(file.fileno())
+                give(file.fileno(), self.path.parent.stat())  # the station's own user goes on with it
                 os.fsync(file.fileno())
             Path(name).replace(self.path)
         except BaseException:

@@ -18,13 +18,13 @@ from edge.incidents import Phase
 from edge.kinds import AlertKind
 from edge.preview import PreviewReader
 from edge.rules.finding import Finding
-from edge.rules.keep import KeptFindings
+from edge.rules.keep import KEPT_FILE, KeptFindings
 from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.takeup import take_up
 from edge.teller import Teller
 from edge.vision import FEED_END_S, Vision
-from edge.witness import END_S, KEPT_FILE
+from edge.witness import END_S
 from models.detection import Box, Detection
 from models.detector import open_detector
 from models.errors import ModelMissing

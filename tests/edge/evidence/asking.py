@@ -48,14 +48,14 @@ def configured(folder, url="", camera="file:street.avi", token="none"):  # noqa:
     return load(folder / "node.toml")
 
 
-def told(name, **args):
+def told(name, by="trực ban", **args):
     """A command as it comes from the wire."""
     now = datetime.now(UTC)
     document = {
         "id": str(uuid.uuid4()),
         "at": now.isoformat(timespec="seconds"),
         "expires": (now + timedelta(minutes=2)).isoformat(timespec="seconds"),
-        "by": "trực ban",
+        "by": by,
         "args": args,
     }
     return Command.read(name, json.dumps(document).encode())

@@ -14,6 +14,7 @@ from edge.evidence.settings import EvidenceSettings
 from edge.evidence.store import Store
 from edge.evidence.verify import Doubt
 from edge.evidence.words import DOUBTS, ROLES
+from edge.rules.keep import KEPT_FILE
 from edge.settings import read
 from sync.clock import SystemClock
 from tests.edge.evidence.street import draft, files
@@ -155,6 +156,45 @@ def test_a_whole_day_and_one_incident_can_be_deleted(evidence, kept):
     assert evidence("delete", "--incident", UUID(int=1), "--yes").exit_code == 0
     nothing = evidence("delete", *day)
     assert (nothing.exit_code, nothing.output) == (1, "There is nothing to delete.\n")
+
+
+def test_an_incident_that_the_node_does_not_know_is_refused_by_name(evidence, kept):
+    """A slip of the pen in an id is no deletion, and leaves no note in the chain; unless it is meant so."""
+    words = ("--incident", UUID(int=9), "--yes", "--by", "An", "--lang")
+    for language, told in (("vi", "không biết sự việc"), ("en", "knows no incident")):
+        result = evidence("delete", *words, language)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert str(UUID(int=9)) in result.output
+    assert kept.deletions() == []
+    meant = evidence("delete", *words, "en", "--even-unknown")
+    assert (meant.exit_code, len(kept.deletions())) == (0, 1)
+    assert "will not be kept" in meant.output
+    assert kept.keep(draft(9), files(9)) is None
+
+
+def test_an_incident_that_goes_on_is_known_before_it_has_a_clip(evidence, kept, config):
+    """By the list of the vision process; deleting it a second time adds nothing."""
+    box = {"top": 0.1, "left": 0.1, "bottom": 0.9, "right": 0.9}
+    names = {"rule": "x", "kind": "intrusion", "zone": "", "incident": str(UUID(int=9)), "label": "person"}
+    entry = {**names, "box": box, "score": 0.9, "count": 1, "dwell_s": 1.0}
+    going_on = load(config).storage.directory / KEPT_FILE
+    going_on.write_text(json.dumps({"open": [entry]}), encoding="utf-8")
+    words = ("--incident", UUID(int=9), "--yes", "--by", "An", "--lang", "en")
+    assert "will not be kept" in evidence("delete", *words).output
+    going_on.unlink()
+    assert evidence("delete", *words).exit_code == 0
+    assert len(kept.deletions()) == 1
+
+
+@pytest.mark.parametrize("by", ["retention", " retention "])
+def test_nobody_deletes_in_the_nodes_own_name(evidence, kept, by):
+    """What a person deleted must not read as the node's own doing."""
+    for language, told in (("vi", "chính thiết bị"), ("en", "the node itself")):
+        result = evidence("delete", "--incident", UUID(int=1), "--yes", "--by", by, "--lang", language)
+        assert result.exit_code == 2
+        assert told in result.output
+    assert kept.deletions() == []
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,14 @@ def test_a_deletion_needs_two_times_and_a_reason(ask, waiting, args, words):
     assert waiting(Task.DELETE) == []
 
 
+def test_nobody_asks_for_a_deletion_in_the_nodes_own_name(store, ask, waiting):
+    """The note would read as if the node had done so by age."""
+    args = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "reason": "age"}
+    verdict = ask("evidence-delete", by="retention", **args)
+    assert "the node itself" in verdict.text
+    assert waiting(Task.DELETE) == []
+
+
 def test_a_deletion_is_carried_out_with_a_note_and_stops_what_was_to_be_sent(store, ask, waiting):
     """Only clips of that time go; who wanted it and why stands in the chain; their uploads are off."""
     for number in (1, 2):

@@ -6,16 +6,21 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
+import threading
 import time
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
 
-from edge.cli.stationevidence import command
+from edge.cli.stationevidence import _note, command
 from edge.errors import EdgeError
 from sync.clock import ManualClock, SystemClock
 from sync.pictures import Meta, Role
+from sync.station.ledger import DeedKind, Ledger
 from sync.station.retention import Retention
 from sync.station.settings import ShelfSettings
 from sync.station.shelf import Shelf
@@ -235,26 +240,97 @@ def test_what_is_kept_for_a_case_is_marked_with_a_note_and_released_with_another
     arrive(1, b"one")
     arrive(1, b"sealed", Role.ORIGINAL)
     arrive(2, b"two")
-    words = ("keep", str(UUID(int=1)), "--by", "Trần Bình", "--reason", "vụ 12")
-    assert call(*words).exit_code == 0
+    words = ("keep", str(UUID(int=1)), "--by", "Trần Bình", "--reason", "vụ 12", "--lang", "en")
+    assert call(*words).output.splitlines() == [
+        f"phuong-thu/cho/{UUID(int=1)}.mp4: kept",
+        f"phuong-thu/cho/{UUID(int=1)}.original.age: kept",
+        "What is still to come of it is kept, too.",
+    ]
     listed = call("--lang", "en").output.splitlines()
     assert [line.endswith("[kept]") for line in listed] == [False, True, True]
     assert [json.loads(line)["kept"] for line in call("--json").output.splitlines()] == [False, True, True]
     assert "giữ lại" in call("--lang", "vi", "--deeds").output
-    assert call(*words, "--release").exit_code == 0
+    assert call(*words, "--release").output.splitlines()[0].endswith(".mp4: released")
     assert "[kept]" not in call("--lang", "en").output
     assert "released" in call("--lang", "en", "--deeds").output.splitlines()[0]
-    assert call("keep", str(UUID(int=9)), "--by", "An", "--reason", "x").exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["keep", "delete"])
+def test_an_id_of_which_nothing_is_here_is_told_by_name(call, arrive, name):
+    """A slip of the pen in an id must not pass for a mark."""
+    arrive(1, b"one")
+    words = (name, str(UUID(int=9)), "--by", "An", "--reason", "x", "--lang")
+    for language, told in (("vi", "Trạm không có gì"), ("en", "Nothing of the incident")):
+        result = call(*words, language)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert str(UUID(int=9)) in result.output
+    assert call("--deeds").output == ""
+
+
+def test_a_file_that_goes_while_it_is_marked_is_not_said_to_be_kept(call, arrive, tmp_path):
+    """The station is between its note and the file: the command waits for it, and says what came of it."""
+    path = arrive(1, b"one")
+    ledger = Ledger(tmp_path / "data" / "evidence" / "ledger.db")
+    words = ("keep", str(UUID(int=1)), "--by", "An", "--reason", "vụ 12", "--lang", "en")
+    results = []
+    marking = threading.Thread(target=lambda: results.append(call(*words)))
+    with ledger.alone():
+        marking.start()
+        marking.join(0.5)
+        assert results == []
+        path.unlink()
+    marking.join(10)
+    assert results[0].exit_code == 1
+    assert f"{path.name}: was deleted a moment ago" in results[0].output
+
+
+def test_a_mark_is_taken_back_where_nothing_is_left_of_it(call, arrive):
+    """A person has deleted the files since; the mark would hold what still comes."""
+    path = arrive(1, b"one")
+    words = ("keep", str(UUID(int=1)), "--by", "An", "--reason", "vụ 12")
+    call(*words)
+    path.unlink()
+    assert call(*words, "--release").exit_code == 0
+    arrive(1, b"one")
+    assert "[kept]" not in call("--lang", "en").output
 
 
 def test_what_the_station_deleted_itself_is_told_in_words_and_nobody_signs_for_it(call, arrive, config):
     """By age: readable in both languages; a person cannot hide behind the station's name."""
     path = arrive(1, b"one")
-    clock = ManualClock(wall_us=time.time_ns() // 1000 + 31 * 86_400_000_000)
-    Retention(config.parent / "data" / "evidence", ShelfSettings(), clock).turn()
+    clock = ManualClock(wall_us=time.time_ns() // 1000)
+    retention = Retention(config.parent / "data" / "evidence", ShelfSettings(), clock)
+    retention.turn()
+    clock.advance(31 * 86_400)
+    retention.turn()
     assert not path.exists()
     assert call("--lang", "en", "--deeds").output.rstrip().endswith("the station itself: too old")
     assert call("--lang", "vi", "--deeds").output.rstrip().endswith("trạm tự xóa: hết thời hạn lưu")
     arrive(2, b"two")
     with pytest.raises(EdgeError, match="the station itself"):
         call("delete", str(UUID(int=2)), "--by", "retention", "--reason", "age", "--yes")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root has anything to lose here")
+def test_no_link_in_the_stations_folder_leads_root_to_another_file():
+    """Whoever has taken the station over links its ledger to where root alone may make a file."""
+    with tempfile.TemporaryDirectory() as home:
+        data, outside = Path(home) / "data", Path(home) / "outside"
+        for folder in (data / "evidence", outside):
+            folder.mkdir(parents=True)
+        (Path(home) / "station.toml").write_text(CONFIG, encoding="utf-8")
+        Path(home).chmod(0o755)
+        for path in (data, data / "evidence"):
+            os.chown(path, 65534, 65534)
+        ledger = data / "evidence" / "ledger.db"
+        sealed = Path(home) / "film.age"
+        sealed.write_bytes(b"x")
+        note = partial(_note, Ledger(ledger), DeedKind.OPENED, sealed.name, "0" * 64, by="An", reason="vụ 12")
+        ledger.symlink_to(outside / "cron")
+        with pytest.raises(EdgeError, match="cannot be used"):
+            note()
+        assert list(outside.iterdir()) == []
+        ledger.unlink()
+        note()
+        assert (ledger.stat().st_uid, os.geteuid(), os.getegid()) == (65534, 0, 0)

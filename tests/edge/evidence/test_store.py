@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import threading
 from dataclasses import replace
@@ -13,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from edge.errors import EvidenceError, EvidenceFull, EvidenceUnwritable
+from edge.evidence import folder
 from edge.evidence.record import FIRST, DeletionRecord, Role, digest, from_text, sha256
 from edge.evidence.settings import EvidenceSettings
 from edge.evidence.store import RETENTION, Store
@@ -135,8 +137,9 @@ def test_wherever_the_writing_stops_the_chain_goes_on(make_store, monkeypatch, s
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", counted(os.fsync))
-        patch.setattr("pathlib.Path.replace", counted(type(store.directory).replace))
-        patch.setattr("edge.evidence.folder.Path.open", counted(type(store.directory).open))
+        patch.setattr(os, "replace", counted(os.replace))
+        for name in ("make", "open_or_make"):
+            patch.setattr(f"edge.evidence.folder.{name}", counted(getattr(folder, name)))
         try:
             store.keep(draft(2, **days(2)), files(2))
         except Cut:
@@ -460,3 +463,38 @@ def test_what_root_writes_belongs_to_the_node(make_store):
     owners = {path.name: path.stat().st_uid for path in store.directory.iterdir() if path.name != ".lock"}
     assert len(owners) == 3
     assert set(owners.values()) == {12345}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root has anything to lose here")
+def test_no_link_in_the_folder_leads_root_to_another_file(make_store, tmp_path):
+    """Whoever has taken the vision process over waits for a deletion by hand, with root's rights."""
+    store = make_store()
+    store.directory.mkdir(exist_ok=True)
+    os.chown(store.directory, 12345, 12345)
+    shadow = tmp_path / "shadow"
+    shadow.write_text("root's", encoding="utf-8")
+    for draft_name in (f".{UUID(int=1)}.mp4.part", f".{UUID(int=1)}.json.part", ".head.json.part"):
+        (store.directory / draft_name).symlink_to(shadow)
+    store.keep(draft(1), {Role.BLURRED: b"film"})
+    assert len(store.held()) == 1
+    (store.directory / ".lock").unlink()
+    (store.directory / ".lock").symlink_to(shadow)
+    with pytest.raises(EvidenceUnwritable, match=re.escape(str(store.directory))):
+        store.delete_incident(UUID(int=1), by="An", reason="x")
+    (store.directory / ".lock").unlink()
+    (store.directory / ".lock").write_bytes(b"")  # what was there already is not given away
+    store.delete_incident(UUID(int=1), by="An", reason="x")
+    assert (store.directory / ".lock").stat().st_uid == 0
+    assert (shadow.read_text(encoding="utf-8"), shadow.stat().st_uid) == ("root's", 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root has anything to lose here")
+def test_root_writes_into_no_folder_that_is_a_link(make_store, tmp_path):
+    """The whole folder may be one, in a place where the node's user may put it."""
+    store = make_store()
+    other = tmp_path / "other"
+    other.mkdir()
+    store.directory.symlink_to(other)
+    with pytest.raises(EvidenceUnwritable):
+        store.delete_incident(UUID(int=1), by="An", reason="x")
+    assert list(other.iterdir()) == []

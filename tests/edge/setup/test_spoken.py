@@ -39,6 +39,7 @@ OTHERS = (
     *(f"edge.evidence.{name}" for name in PICTURES),
     *(f"edge.setup.{name}" for name in PAGE),
     "edge.evidenceclerk",
+    "sync.station.retention",
 )
 NOT_SHOWN = {"The camera's thread did not end within 7 s."}
 """On the terminal alone, once the page is over."""

@@ -16,7 +16,7 @@ import requests
 
 from sync.station.gate import GateProblem
 from sync.station.intake import PATH
-from sync.station.tokens import Tokens
+from sync.station.tokens import TokenProblem, Tokens
 from sync.tls import TlsProblem
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n".encode()
@@ -255,6 +255,20 @@ def test_what_root_makes_belongs_to_whoever_owns_the_folder(tmp_path):
     Tokens(tmp_path / "tokens").issue("ben-nghe/gate")
     for path in tmp_path.iterdir():
         assert (path.stat().st_uid, path.stat().st_gid) == (4321, 4322)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root has anything to lose here")
+def test_no_link_beside_the_tokens_leads_root_to_another_file(tmp_path):
+    """Whoever has taken the station over waits for `sudo tuquan station token`."""
+    folder, shadow = tmp_path / "station", tmp_path / "shadow"
+    folder.mkdir()
+    shadow.write_text("root's")
+    shadow.chmod(0o640)
+    os.chown(folder, 4321, 4322)
+    (folder / "tokens.lock").symlink_to(shadow)
+    with pytest.raises(TokenProblem, match="tokens"):
+        Tokens(folder / "tokens").issue("ben-nghe/gate")
+    assert (shadow.stat().st_uid, shadow.stat().st_mode & 0o777) == (0, 0o640)
 
 
 def test_two_who_make_tokens_at_once_undo_nothing(tmp_path):

@@ -16,7 +16,8 @@ from uuid6 import uuid7
 
 from sync.clock import ClockQuality, ManualClock
 from sync.pictures import Meta, Role
-from sync.station.ledger import Deed, DeedKind
+from sync.station.ledger import Deed, DeedKind, Ledger, incident_name
+from sync.station.problem import Refused
 from sync.station.retention import Retention
 from sync.station.settings import ShelfSettings
 from sync.station.shelf import Shelf
@@ -46,8 +47,8 @@ class House:
         slot.close(whole=share == 1.0)
         return self.shelf.directory / node / meta.name
 
-    def mark(self, path, kind=DeedKind.KEPT):
-        name = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    def mark(self, path, kind=DeedKind.KEPT, *, of=incident_name):
+        name = of(f"{path.parent.parent.name}/{path.parent.name}/{path.name}")
         self.ledger.note(
             Deed(at_us=self.clock.wall_us(), kind=kind, name=name, sha256="", by="An", reason="án 12")
         )
@@ -161,18 +162,122 @@ def test_the_oldest_go_where_all_take_too_much_of_the_disk(make_house, small_dis
     assert [path.exists() for path in paths] == [True, False, False]
     assert len(list(small_disk.rglob(".*.part"))) == 1
     assert (small_disk / "archive.db").read_bytes() == b"messages"
-    big = house.come(b"k" * 2_500_000)
-    house.mark(big)
+
+
+def test_what_is_marked_may_fill_the_share_and_costs_no_other_its_place(make_house, small_disk):
+    """Nothing goes in vain: others stay their time, new ones are refused by name, and the station says so."""
+    house = make_house(small_disk / "evidence", max_percent=50)
+    marked = [house.come(bytes([number]) * 1_200_000) for number in range(3)]
+    small = house.come(b"small" * 10_000)
+    for path in marked:
+        house.mark(path)
     house.retention.turn()
-    assert (paths[0].exists(), big.exists()) == (True, True)
-    assert "max_percent" in house.retention.problem
+    assert (small.exists(), house.retention.problem) == (True, "")
+    with pytest.raises(Refused, match=r"marked to be kept.*max_percent"):
+        house.come(b"k" * 700_000)
+    tighter = make_house(small_disk / "evidence", max_percent=40)
+    tighter.retention.turn()
+    assert (small.exists(), house.gone()) == (True, [])
+    assert "max_percent" in tighter.retention.problem
+    with pytest.raises(Refused, match="max_percent"):
+        tighter.come(b"tiny")
+    tighter.mark(marked[0], DeedKind.RELEASED)
+    tighter.retention.turn()
+    assert (marked[0].exists(), small.exists(), tighter.retention.problem) == (False, True, "")
+    assert tighter.come(b"tiny").exists()
+
+
+def test_what_is_marked_while_the_station_looks_stays(make_house, monkeypatch):
+    """Somebody has the word that it is kept: the station asks again before each file goes."""
+    house = make_house()
+    path = house.come()
+
+    def kept(ledger, real=Ledger.kept):
+        found = real(ledger)
+        house.mark(path)
+        return found
+
+    monkeypatch.setattr(Ledger, "kept", kept)
+    house.after(31)
+    assert (path.exists(), house.gone()) == (True, [])
+
+
+def test_an_incident_is_marked_with_all_that_still_comes_of_it(make_house):
+    """The sealed original comes an hour after the mark; of another node the same id is another incident."""
+    house = make_house()
+    path = house.come(b"one")
+    house.mark(path)
+    incident = uuid.UUID(path.stem)
+    late = house.come(b"sealed", Role.ORIGINAL, incident=incident)
+    other = house.come(b"one", node=OTHER, incident=incident)
+    house.after(31)
+    assert [path.exists(), late.exists(), other.exists()] == [True, True, False]
+
+
+def test_a_mark_of_the_first_stations_holds(make_house):
+    """They marked each file by its name."""
+    house = make_house()
+    path = house.come()
+    house.mark(path, of=str)
+    house.after(31)
+    assert path.exists()
+    house.mark(path, DeedKind.RELEASED)
+    house.after(0)
+    assert not path.exists()
+
+
+def test_what_came_while_the_clock_was_behind_has_all_its_days(make_house):
+    """Their age counts from the first look at a clock that is sure, of half files too."""
+    house = make_house()
+    house.clock.step_wall(-400 * DAY_S, ClockQuality.UNSYNCED)
+    path = house.come()
+    house.come(b"ab" * 50, share=0.5)
+    (part,) = house.shelf.directory.rglob(".*.part")
+    house.clock.step_wall(400 * DAY_S, ClockQuality.SYNCED)
+    house.after(0)
+    house.after(2.9)
+    assert (path.exists(), part.exists()) == (True, True)
+    house.after(0.2)
+    assert (path.exists(), part.exists()) == (True, False)
+    house.after(26.8)
+    assert path.exists()
+    house.after(0.2)
+    assert not path.exists()
+
+
+def test_what_came_last_is_not_the_oldest_for_a_clock_that_was_behind(make_house, small_disk):
+    """For room the first that came goes, whatever the clock said."""
+    house = make_house(small_disk / "evidence", max_percent=50)
+    first, second = (house.come(bytes([number]) * 1_900_000) for number in (1, 2))
+    house.clock.step_wall(-400 * DAY_S, ClockQuality.UNSYNCED)
+    last = house.come(bytes([3]) * 1_900_000)
+    house.retention.turn()
+    assert [path.exists() for path in (first, second, last)] == [False, True, True]
+
+
+def test_half_a_file_stays_while_it_is_open_and_while_the_clock_is_unsure(make_house):
+    """A clock set to another year ends no upload, and neither does a slow node's long silence."""
+    house = make_house(partial_days=3.0)
+    content = b"ab" * 50
+    path = house.come(content, share=0.5)
+    (part,) = house.shelf.directory.rglob(".*.part")
+    house.clock.step_wall(400 * DAY_S, ClockQuality.UNSYNCED)
+    house.after(0)
+    assert part.exists()
+    slot = house.shelf.open(NODE, uuid.UUID(path.stem), Role.BLURRED, 50)
+    house.clock.step_wall(0, ClockQuality.SYNCED)
+    house.after(0)
+    assert part.exists()
+    slot.write(content[50:])
+    assert slot.close(whole=True).complete
 
 
 def test_a_file_that_a_power_cut_kept_out_of_the_ledger_goes_too(make_house):
-    """By the time of the file itself; its SHA-256 is taken before it goes."""
+    """In its days from when the station saw it; its SHA-256 is taken before it goes."""
     house = make_house()
     path = house.come(b"film")
     house.ledger.path.unlink()
+    house.after(0)
     house.after(31)
     assert not path.exists()
     assert house.ledger.deeds()[0].sha256 == hashlib.sha256(b"film").hexdigest()
@@ -219,7 +324,9 @@ def test_it_looks_by_itself_and_ends_when_it_is_told_to(make_house):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert path.exists()
-    house.ledger.path.write_bytes(good)
+    whole = house.ledger.path.with_suffix(".whole")
+    whole.write_bytes(good)
+    whole.replace(house.ledger.path)  # in one step: SQLite begins a new ledger in an empty file
     while path.exists() or looking.problem:
         assert time.monotonic() < deadline
         time.sleep(0.01)
