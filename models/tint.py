@@ -35,6 +35,7 @@ _PARTS: Final = np.array([[1 / 3, 1 / 3, 1 / 3], [1.0, -1.0, 0.0], [0.0, -1.0, 1
     [[_LIGHT_VARIES], [_HUE_VARIES], [_HUE_VARIES]]
 )
 _NONE: Final = (np.nan,) * 6
+_EQUAL: Final = np.full(_POINTS**2, 1 / _POINTS**2, np.float32)
 
 
 def tinted(detections: Sequence[Detection], image: Picture) -> tuple[Detection, ...]:
@@ -52,8 +53,10 @@ def tinted(detections: Sequence[Detection], image: Picture) -> tuple[Detection, 
     top, bottom, left, right = edges.T[:, :, np.newaxis]
     rows = _places(top + (bottom - top) * _DOWN, image.shape[0])
     columns = _places(left + (right - left) * _ACROSS, image.shape[1])
-    points = image[rows[:, :, np.newaxis], columns[:, np.newaxis]]
-    tints = points.reshape(len(edges), 2, -1, 3).mean(axis=2, dtype=np.float32).reshape(-1, 6).tolist()
+    # take() and a product with equal weights: several times faster than fancy indices and mean().
+    places = rows[:, :, np.newaxis] * image.shape[1] + columns[:, np.newaxis]
+    points = image.reshape(-1, 3).take(places.reshape(2 * len(edges), -1), axis=0).astype(np.float32)
+    tints = np.matmul(_EQUAL, points).reshape(-1, 6).tolist()
     return tuple(replace(hit, tint=tuple(tint)) for hit, tint in zip(detections, tints, strict=True))
 
 

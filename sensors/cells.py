@@ -89,6 +89,13 @@ class Grid:
         )
 
 
+def quantile(values: NDArray[np.float32], share: float) -> float:
+    """The value that this share of them does not exceed; several times faster than numpy's."""
+    flat = values.ravel()
+    place = min(int(share * flat.size), flat.size - 1)
+    return float(np.partition(flat, place)[place])
+
+
 def checked(luma: object) -> NDArray[np.uint8]:
     """Return a grey plane as it is.
 

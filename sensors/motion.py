@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.background import LEARN_S, Background
-from sensors.cells import Cells, Flags, Grid, Region, checked
+from sensors.cells import Cells, Flags, Grid, Region, checked, quantile
 from sensors.fruitless import Fruitless, Place
 from sensors.view import MotionSettings
 
@@ -361,7 +361,7 @@ class _View:
 
     def _surprising(self, counts: Cells, busy: Cells) -> Flags:
         """Where more moves than usual, there and everywhere."""
-        common = _quantile(busy, _EVERYWHERE)
+        common = quantile(busy, _EVERYWHERE)
         self.deaf = common >= self._least
         everywhere = min(_EVERYWHERE_FACTOR * common, _MOST_EVERYWHERE * self._place)
         limit = np.clip(self._usual + _USUAL_FACTOR * self._spread, everywhere, _MOST_USUAL * self._place)
@@ -396,10 +396,3 @@ def fitted(ignore: Ignore, height: int, width: int) -> Flags:
     rows = np.arange(height) * ignore.shape[0] // height
     columns = np.arange(width) * ignore.shape[1] // width
     return cast("Flags", ignore[np.ix_(rows, columns)])
-
-
-def _quantile(values: NDArray[np.float32], share: float) -> float:
-    """The value that this share of them does not exceed."""
-    flat = values.ravel()
-    place = min(int(share * flat.size), flat.size - 1)
-    return float(np.partition(flat, place)[place])
