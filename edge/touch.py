@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sync import owned
 from sync.owned import make, make_folder, open_or_make
 
 _MODE: Final = 0o660
 _FOLDER_MODE: Final = 0o750
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +67,8 @@ def opened_folder(path: Path) -> Iterator[int]:
         OSError: It cannot be made or opened, or is a link.
     """
     make_folder(path, _FOLDER_MODE)
-    handle = os.open(path, _FOLDER)
-    try:
+    with owned.opened_folder(path, links=False) as handle:
         yield handle
-    finally:
-        os.close(handle)
 
 
 def append(folder: int, name: str, content: bytes) -> None:

@@ -47,7 +47,7 @@ _EVERYWHERE_FACTOR: Final = 3.0
 _HINT: Final = 3.0
 """So many changed pixels of a place are a hint that something might begin, however little sensitive it is."""
 _NEWS: Final = 2.0
-"""So many times what a place has to have for motion, changed and not moving, and the picture is not still."""
+"""So many times a hint, changed and not moving, and the picture is not still: it is filmed."""
 _SPREAD_CELLS: Final = 4
 """How far within what touches an age spreads in one frame: somebody who runs leaves most of it behind."""
 _CLUTTER_S: Final = 10.0
@@ -298,7 +298,7 @@ class _View:
         most = float(self._grid.around(counts).max())
         self._scattered = most < self._least
         self.calm = most < self._hint
-        self.still = most < _NEWS * self._least
+        self.still = most < _NEWS * self._hint
         if self.still:
             return False
         return np.count_nonzero(counts >= self._half) > _WHOLE * self._counting

@@ -77,13 +77,17 @@ def make_folder(path: Path, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def opened_folder(path: Path) -> Iterator[int]:
+def opened_folder(path: Path, *, links: bool = True) -> Iterator[int]:
     """A folder's handle, for the functions of `os` that take ``dir_fd``.
 
+    Args:
+        path: The folder.
+        links: Whether it may be a link; never for root.
+
     Raises:
-        OSError: It cannot be opened, or we are root and it is a link.
+        OSError: It cannot be opened, or is a link that may be none.
     """
-    handle = os.open(path, _FOLDER | (os.O_NOFOLLOW if os.geteuid() == 0 else 0))
+    handle = os.open(path, _FOLDER | (0 if links and os.geteuid() != 0 else os.O_NOFOLLOW))
     try:
         yield handle
     finally:

@@ -163,10 +163,8 @@ class Retention:
     def _delete(self, file: _Whole, reason: str) -> Iterator[str]:
         """Delete one file, with a note; says what is in the way."""
         try:
-            if not os.access(
-                file.path.parent, os.W_OK | os.X_OK, effective_ids=True
-            ):  # or it would be noted again and again
-                folder = file.path.parent
+            folder = file.path.parent
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):  # or it would be noted each turn
                 raise PermissionError(f"its folder is not the station's: sudo chown tuquan-station: {folder}")
             deed = Deed(
                 at_us=self._clock.wall_us(),
