@@ -253,7 +253,7 @@ class _View:
         self._half = np.maximum(self._grid.count(pixels) / 2, 1)
         self._counting = max(1, int(np.count_nonzero(self._grid.count(pixels))))
         self._changed = pixels[:0]
-        self._scattered = self.still = self.calm = False
+        self._scattered = self._unchanged = self.calm = False
         self._usual = np.zeros(self._grid.shape, np.float32)
         self._spread = np.zeros(self._grid.shape, np.float32)
         self._age = np.zeros(self._grid.shape, np.float32)
@@ -271,6 +271,11 @@ class _View:
     def quiet(self) -> bool:
         """Whether nothing goes on that somebody could be missed for: no rain, no swarm."""
         return not self.deaf and self._needed == self._looks
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing is other than usual, and nothing that moved was so a moment ago."""
+        return self._unchanged and self._calm
 
     @property
     def settled(self) -> bool:
@@ -298,8 +303,8 @@ class _View:
         most = float(self._grid.around(counts).max())
         self._scattered = most < self._least
         self.calm = most < self._hint
-        self.still = most < _NEWS * self._hint
-        if self.still:
+        self._unchanged = most < _NEWS * self._hint
+        if self._unchanged:
             return False
         return np.count_nonzero(counts >= self._half) > _WHOLE * self._counting
 

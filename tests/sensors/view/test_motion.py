@@ -360,6 +360,13 @@ def test_sensitivity_decides_how_small_is_too_small(less, more):
     assert share[less] < share[more]
 
 
+def test_a_night_is_still_until_somebody_walks_in_it():
+    """What is still is not filmed: noise alone is, and nobody who wakes the model, far away in the dark."""
+    motions = watch(Scene(NIGHT, Walker(14, 1.2, start_s=6), noise=3), 14)
+    assert all(motion.still for motion in motions[3 * FPS : 5 * FPS])
+    assert not any(motion.still for motion in motions[8 * FPS : 13 * FPS])
+
+
 def test_settings_that_contradict_each_other_are_named():
     """Looking less often while things move than while nothing does is a mistake, and said to be one."""
     assert not list(MotionSettings().problems())
