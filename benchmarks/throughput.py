@@ -1,9 +1,9 @@
 """Vision: looks a second of the whole loop, against nothing but the interpreter on the same frames.
 
 The loop is the vision process's own with everything on, over a square full of people: the camera's thread
-decodes, scales, gates and fits each frame while the model looks at the one before, then come tracks, rules,
-evidence and the outbox; the film is encoded in a third thread. The plain side gets the frames decoded and
-fitted beforehand and only copies each into the interpreter and runs it.
+decodes, scales, gates and fits each frame while the model's looks at the one before; a third thread makes
+tracks, findings, evidence and alerts of the one before that, a fourth encodes the film. The plain side gets
+the frames decoded and fitted beforehand and only copies each into the interpreter and runs it.
 """
 
 from __future__ import annotations

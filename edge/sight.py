@@ -3,9 +3,9 @@
 Owns the order of the steps and what passes between them, for everyone who looks: the vision process and
 the evaluation. Knows no camera, no outbox and no clock: time comes with the frames.
 
-The work is in two halves, so that they can overlap. `Sight.prepare` runs in the camera's thread: masks,
+The work is in three parts, so that they can overlap. `Sight.prepare` runs in the camera's thread: masks,
 motion gate, the camera's own state, and, only where somebody should look, the picture cut and fitted to the
-model. `Sight.look` runs the model, follows what it finds, and asks the rules.
+model. `Sight.infer` runs the model. `Sight.follow` follows what it found, and asks the rules.
 """
 
 from __future__ import annotations
@@ -54,6 +54,22 @@ class Prepared:
     window: Window | None = None
     tensor: Tensor | None = None
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """A frame, and what the model found in it.
+
+    Attributes:
+        prepared: The frame.
+        region: The part of the picture that the model looked at; None for all of it.
+        detections: What it found, in the coordinates of the whole picture, down to the faintest; None where
+            nobody needed to look.
+    """
+
+    prepared: Prepared
+    region: Box | None
+    detections: tuple[Detection, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,31 +197,16 @@ class Sight:
         tensor = self._detector.prepare(frame.image if window is None else cut(frame.image, window))
         return Prepared(frame=frame, motion=motion, window=window, tensor=tensor, number=number)
 
-    def look(self, prepared: Prepared) -> Seen:
-        """Run the model where that is wanted, follow what it finds, and ask the rules.
+    def infer(self, prepared: Prepared) -> Inferred:
+        """Run the model where that is wanted. One thread at a time, each frame once, in their order.
 
         Raises:
             InferenceError: The model could not be run.
         """
-        frame = prepared.frame
-        height, width = frame.image.shape[:2]
+        height, width = prepared.frame.image.shape[:2]
         region = prepared.window.box(width, height) if prepared.window else None
-        detections = self._detections(prepared, region)
-        return Seen(
-            prepared=prepared,
-            looked=prepared.tensor is not None,
-            region=region,
-            detections=detections,
-            tracks=self._tracks,
-            ended=self._tracker.take_ended(),
-            found=self.book.look(self._tracks, frame.captured_ns, self._local(frame.captured_ns)),
-        )
-
-    def _detections(self, prepared: Prepared, region: Box | None) -> tuple[Detection, ...]:
-        """Look, if that is wanted, and follow what is found."""
         if prepared.tensor is None:
-            return ()
-        frame = prepared.frame
+            return Inferred(prepared=prepared, region=region, detections=None)
         # Settled before the model runs: the frame that is prepared meanwhile is not to be looked at for the
         # same reason, which would be twice the work.
         self._debts.settle(prepared.number)
@@ -214,15 +215,40 @@ class Sight:
         except ModelsError:
             self._debts.reopen(prepared.number)
             raise
-        height, width = frame.image.shape[:2]
         detections = restore(found, prepared.window, width, height)
+        return Inferred(prepared=prepared, region=region, detections=detections)
+
+    def follow(self, inferred: Inferred) -> Seen:
+        """Follow what the model found, and ask the rules. In the frames' order; the next `infer` may run."""
+        if inferred.detections is not None:
+            self._follow(inferred, inferred.detections)
+        at_ns = inferred.prepared.frame.captured_ns
+        return Seen(
+            prepared=inferred.prepared,
+            looked=inferred.detections is not None,
+            region=inferred.region,
+            detections=inferred.detections or (),
+            tracks=self._tracks,
+            ended=self._tracker.take_ended(),
+            found=self.book.look(self._tracks, at_ns, self._local(at_ns)),
+        )
+
+    def look(self, prepared: Prepared) -> Seen:
+        """`infer` and `follow`, one after the other.
+
+        Raises:
+            InferenceError: The model could not be run.
+        """
+        return self.follow(self.infer(prepared))
+
+    def _follow(self, inferred: Inferred, detections: tuple[Detection, ...]) -> None:
+        frame, motion = inferred.prepared.frame, inferred.prepared.motion
         sure = tinted([hit for hit in detections if hit.score >= self._least], frame.image)
-        self._tracks = self._tracker.update(sure, frame.captured_ns, looked=region)
+        self._tracks = self._tracker.update(sure, frame.captured_ns, looked=inferred.region)
         followed = [_place(track.box) for track in self._tracks if track.confirmed]
         self._gate.attend(followed, frame.captured_ns)
         hits = [_place(hit.box) for hit in sure]
-        self._gate.tell(prepared.motion.regions, hits, followed, frame.captured_ns)
-        return detections
+        self._gate.tell(motion.regions, hits, followed, frame.captured_ns)
 
 
 def _place(box: Box) -> tuple[float, float, float, float]:

@@ -14,9 +14,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+from edge.ahead import Ahead
 from edge.config import NodeConfig
 from edge.events import Fault
 from edge.evidence.cover import LEAST_SCORE
@@ -26,7 +28,7 @@ from edge.incidents import Incidents
 from edge.openfile import OpenFile
 from edge.rules.book import RuleBook
 from edge.sd_notify import Notifier, Watchdog
-from edge.sight import Prepared, Sight
+from edge.sight import Inferred, Prepared, Sight
 from edge.snapshot import VisionReport
 from edge.takeup import TakenUp, take_up
 from edge.teller import Teller
@@ -36,7 +38,7 @@ from models.detector import Detector, open_detector
 from models.errors import ModelsError
 from models.settings import DetectorSettings
 from sensors.camera import Frame, open_camera
-from sensors.errors import CameraTimeout
+from sensors.errors import CameraTimeout, EndOfStream
 from sensors.feed import CameraFeed, Opener
 from sensors.readings import Reading, Source, State
 from sync.clock import Clock, SystemClock
@@ -57,6 +59,8 @@ NICE = 10
 MODEL_RETRY_S = 60.0
 FEED_END_S = 3.0
 """How long the camera may take to let go at the end; see `edge.witness.END_S`."""
+LOOK_END_S = 2.0
+"""How long the look that goes on may take at the end."""
 _SMOOTHING = 0.9
 
 
@@ -96,6 +100,21 @@ def _stand_back() -> None:
     """Let a press have the processor first; the unit has seen to that already, and forbids the call."""
     if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
+def _next_look(feed: CameraFeed[Prepared], sight: Sight) -> Inferred | None:
+    """In the model's thread: look at what the camera has; None where nothing came.
+
+    Raises:
+        ModelsError: The model could not be run.
+        EndOfStream: A recording is over.
+    """
+    prepared = feed.get(timeout_s=0.5)
+    if prepared is None:
+        if feed.ended:
+            raise EndOfStream
+        return None
+    return sight.infer(prepared)
 
 
 def _stop(feed: CameraFeed[Prepared]) -> None:
@@ -197,14 +216,18 @@ class Vision:
             clock_ns=self._clock_ns,
         )
         feed.start()
+        looks = Ahead(lambda: _next_look(feed, sight), "model")
         try:
-            while not stop.is_set() and not feed.ended:
-                prepared = feed.get(timeout_s=0.5)
-                if prepared is not None:
-                    self._look(sight, prepared)
-                self._housekeeping(healthy=self._is_alive(feed))
+            more = True
+            while more and not stop.is_set():
+                look = looks.next(timeout_s=0.5)
+                more = look is None or self._take(sight, look)
+                self._housekeeping(healthy=look is not None and self._is_alive(feed))
         finally:
             _stop(feed)
+            left = looks.close(LOOK_END_S)
+        for look in left:
+            self._take(sight, look)
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""
@@ -232,12 +255,21 @@ class Vision:
         self._handed_ns = frame.captured_ns
         return prepared
 
-    def _look(self, sight: Sight, prepared: Prepared) -> None:
+    def _take(self, sight: Sight, look: Future[Inferred | None]) -> bool:
+        """Make something of a look that is done; whether there may be another."""
         try:
-            seen = sight.look(prepared)
+            inferred = look.result()
+        except EndOfStream:
+            return False
         except ModelsError as error:
             self._fault("detector", "inference", str(error))
-            return
+            return True
+        if inferred is not None:
+            self._follow(sight, inferred)
+        return True
+
+    def _follow(self, sight: Sight, inferred: Inferred) -> None:
+        seen = sight.follow(inferred)
         if seen.looked:
             self._incidents.clear_fault("detector", "detector", at_ns=self._clock_ns())
             self._count_look()

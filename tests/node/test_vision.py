@@ -23,11 +23,11 @@ from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.takeup import take_up
 from edge.teller import Teller
-from edge.vision import FEED_END_S, Vision
+from edge.vision import FEED_END_S, LOOK_END_S, Vision
 from edge.witness import END_S
 from models.detection import Box, Detection
 from models.detector import open_detector
-from models.errors import ModelMissing
+from models.errors import InferenceError, ModelMissing
 from models.scripted import ScriptedDetector
 from models.settings import DetectorSettings
 from sensors.feed import CameraFeed
@@ -81,6 +81,18 @@ LEFT = Finding(
 """What a former run left open."""
 
 
+class Fed(Watchdog):
+    """A watchdog that counts."""
+
+    def __init__(self):
+        super().__init__(Notifier(), None)
+        self.times = 0
+
+    def feed(self):
+        self.times += 1
+        return super().feed()
+
+
 class Eyes:
     """A vision loop in a thread of its own, with what it put and said."""
 
@@ -94,12 +106,12 @@ class Eyes:
         self.wake = WakeListener(self.config.wake_socket)
         self.said = []
         opener = detector if callable(detector) else (lambda: detector)
-        teller, watchdog = Teller(self.config, clock), Watchdog(Notifier(), None)
+        teller, self.fed = Teller(self.config, clock), Fed()
         self.vision = Vision(
             taken,
             self.outbox,
             teller,
-            watchdog,
+            self.fed,
             clock=clock,
             opener=opener,
             clock_ns=lambda: time.monotonic_ns() + int(ahead() * S),
@@ -304,6 +316,47 @@ def test_a_camera_that_hangs_does_not_cost_the_clips(eyes, tmp_path, monkeypatch
     assert "its camera's library hangs" in caplog.text
 
 
+class Hanging(ScriptedDetector):
+    """A model whose runtime does not come back, once it saw a few pictures."""
+
+    def __init__(self):
+        super().__init__([[]], repeat=True)
+        self.go = threading.Event()
+
+    def infer(self, tensor):
+        if self.calls == 3:
+            self.go.wait(60)
+        return super().infer(tensor)
+
+
+@pytest.mark.video
+def test_a_model_that_hangs_is_not_taken_for_healthy(eyes, video, monkeypatch):
+    """The loop says how it is, leaves the rest to systemd, and at the end still keeps its clips."""
+    closing, model = Closing(monkeypatch), Hanging()
+    monkeypatch.setattr("edge.vision.LOOK_END_S", 0.1)
+    seen = eyes(f"file:{video}", detector=model)
+    assert wait(lambda: model.calls == 3)
+    time.sleep(0.6)
+    fed, said = seen.fed.times, len(seen.reports())
+    assert wait(lambda: len(seen.reports()) > said)
+    assert seen.fed.times == fed
+    seen.stop()
+    model.go.set()
+    assert len(closing.given) == 1
+
+
+@pytest.mark.video
+def test_a_model_that_breaks_down_is_told_once_and_looking_goes_on(eyes, video):
+    """Two looks that failed are one fault with its reason; the looks after them find somebody."""
+    broken = InferenceError("The interpreter gave up.")
+    seen = eyes(f"file:{video}", detector=ScriptedDetector([[], broken, broken, *[[PERSON]] * 99]))
+    assert wait(lambda: not seen.thread.is_alive())
+    fault, alert = seen.alerts()
+    assert (fault["component"], fault["details"]["code"]) == ("detector", "inference")
+    assert fault["details"]["text"] == "The interpreter gave up."
+    assert alert["kind"] == "intrusion"
+
+
 def test_a_clip_that_is_not_finished_in_time_is_said_to_be_lost(eyes, tmp_path, monkeypatch, caplog):
     """The log names what may be the reason, and does not blame the disk for a long clip."""
 
@@ -321,4 +374,4 @@ def test_the_end_fits_what_systemd_grants():
     """Camera, deletions, clips and the look that goes on are over before the process is killed."""
     unit = (UNITS / "tuquan-vision.service").read_text(encoding="utf-8")
     (granted,) = re.findall(r"^TimeoutStopSec=(\d+)s$", unit, re.MULTILINE)
-    assert int(granted) > FEED_END_S + END_S + 2
+    assert int(granted) > FEED_END_S + LOOK_END_S + END_S

@@ -1,0 +1,108 @@
+"""A step ahead, in order, and never more than that."""
+
+import itertools
+import threading
+
+import pytest
+
+from edge.ahead import Ahead
+
+
+@pytest.fixture
+def ahead():
+    made = []
+
+    def make(step):
+        made.append(Ahead(step, "ahead"))
+        return made[-1]
+
+    yield make
+    for entry in made:
+        entry.close(5.0)
+
+
+def test_results_come_in_order(ahead):
+    """Every call's result is handed out once."""
+    steps = ahead(itertools.count().__next__)
+    assert [steps.next(5.0).result() for _ in range(50)] == list(range(50))
+
+
+def test_an_error_is_handed_out_in_its_turn_and_ends_nothing(ahead):
+    """Whatever the function raises comes where its result would have been."""
+    turns = iter((1, ValueError("broken"), 3))
+
+    def step():
+        turn = next(turns, 0)
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+    steps = ahead(step)
+    assert steps.next(5.0).result() == 1
+    with pytest.raises(ValueError, match="broken"):
+        steps.next(5.0).result()
+    assert steps.next(5.0).result() == 3
+
+
+def test_it_waits_while_two_results_wait(ahead):
+    """Who is slow gets results that are a step old, not a heap of old ones."""
+    calls: list[None] = []
+    third = threading.Event()
+
+    def step():
+        calls.append(None)
+        if len(calls) > 2:
+            third.set()
+
+    steps = ahead(step)
+    assert not third.wait(0.2)
+    steps.next(5.0)
+    assert third.wait(5.0)
+    assert len(calls) == 3
+
+
+def test_it_runs_while_a_result_is_worked_on(ahead):
+    """The next step is under way before anything is made of the one before."""
+    steps = ahead(itertools.count().__next__)
+    steps.next(5.0)
+    assert steps.next(5.0).result() == 1
+
+
+def test_what_takes_long_is_waited_for_again(ahead):
+    """A time-out loses nothing."""
+    go = threading.Event()
+    steps = ahead(lambda: go.wait(10.0))
+    assert steps.next(0.05) is None
+    go.set()
+    assert steps.next(5.0).result() is True
+
+
+def test_the_end_hands_out_what_had_been_begun(ahead):
+    """A look that goes on at the end counts, and none is begun after it."""
+    begun, go, calls = threading.Event(), threading.Event(), itertools.count()
+
+    def step():
+        number = next(calls)
+        begun.set()
+        go.wait(10.0)
+        return number
+
+    steps = ahead(step)
+    assert begun.wait(5.0)
+    threading.Timer(0.1, go.set).start()
+    assert [each.result() for each in steps.close(5.0)] == [0]
+    assert next(calls) == 1
+
+
+def test_the_end_does_not_wait_for_what_hangs(ahead):
+    """A library that does not come back is left behind."""
+    begun, go = threading.Event(), threading.Event()
+
+    def step():
+        begun.set()
+        go.wait(10.0)
+
+    steps = ahead(step)
+    assert begun.wait(5.0)
+    assert steps.close(0.05) == []
+    go.set()
