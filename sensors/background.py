@@ -37,9 +37,10 @@ _WORTH_FOLLOWING: Final = 0.5
 _COARSE: Final = 8
 """Every so many pixels are enough to measure an exposure by."""
 
-LEARN_S: Final = 0.5
+LEARN_S: Final = 1.0
 """How often a plane is taken into the model where nothing happens."""
-_CALM_S: Final = 0.2
+_CALM_S: Final = 0.3
+"""It counts as so much time then: more would make what is known of the noise less exact."""
 
 Plane = NDArray[np.float32]
 
@@ -47,9 +48,9 @@ Plane = NDArray[np.float32]
 class Background:
     """The model of one view, for planes of one size.
 
-    A plane is compared with two planes of bytes, the least and the greatest that is as usual; all arithmetic
-    in fractions is for what exceeds them, and for learning, which is due only every so often. So a still
-    night costs next to nothing.
+    A plane is compared with two planes of bytes, the least that is as usual and how much more is; all
+    arithmetic in fractions is for what exceeds them, and for learning, which is due only every so often. So a
+    still night costs next to nothing.
 
     Args:
         luma: The first plane.
@@ -64,9 +65,9 @@ class Background:
         self._level = luma.astype(np.float32)
         self._noise = np.full(luma.shape, _NOISE_AT_FIRST, np.float32)
         self._limit, self._off, self._scratch = (np.empty_like(self._level) for _ in range(3))
-        self._least, self._greatest = np.empty_like(luma), np.empty_like(luma)
+        self._least, self._span, self._above = (np.empty_like(luma) for _ in range(3))
         self._recent = [luma] * 3
-        self._flags, self._changed = np.zeros(luma.shape, np.bool_), np.zeros(luma.shape, np.bool_)
+        self._changed = np.zeros(luma.shape, np.bool_)
         self._unlearnt_s = 0.0
         self.young = 0
         self._set_limit()
@@ -99,8 +100,7 @@ class Background:
         Args:
             elapsed_s: Since the plane before it.
             spared: Pixels whose noise stays as it is: what moves there is known to be no noise.
-            calm: Whether there is nothing in it but noise: then some of the planes are enough, and those
-                count no more than others, so that what is known of the noise stays as exact.
+            calm: Whether there is nothing in it but noise: then some of the planes are enough.
         """
         self.young += 1
         plainly = self.young < _YOUNG
@@ -165,12 +165,12 @@ class Background:
         np.copyto(self._least, bound, casting="unsafe")
         np.add(self._level, self._limit, out=bound)
         np.minimum(np.floor(bound, out=bound), 255, out=bound)
-        np.copyto(self._greatest, bound, casting="unsafe")
+        np.copyto(self._span, bound, casting="unsafe")
+        np.subtract(self._span, self._least, out=self._span)
 
     def _beyond(self, luma: NDArray[np.uint8]) -> Flags:
-        np.less(luma, self._least, out=self._flags)
-        np.greater(luma, self._greatest, out=self._changed)
-        return np.logical_or(self._changed, self._flags, out=self._changed)
+        np.subtract(luma, self._least, out=self._above)  # what is less comes out at the top of the bytes
+        return np.greater(self._above, self._span, out=self._changed)
 
     def _follow_exposure(self, luma: NDArray[np.uint8]) -> bool:
         """Where a gain and an offset explain what is off, take them over; whether they do."""

@@ -6,6 +6,7 @@ holds on another. Everything here is a handful of numpy operations on small arra
 
 from __future__ import annotations
 
+import itertools
 from typing import Final, NamedTuple, cast
 
 import numpy as np
@@ -15,6 +16,8 @@ from sensors.errors import BadPicture
 
 ACROSS: Final = 40
 _WIDEST: Final = 15
+_FEW: Final = 24
+"""So many pixels are sooner counted one by one."""
 
 Cells = NDArray[np.float32]
 """A number for each cell."""
@@ -64,6 +67,17 @@ class Grid:
         framed[1:-1, 1:-1] = cells
         tall = framed[:-2] + framed[1:-1] + framed[2:]
         return cast("Cells", tall[:, :-2] + tall[:, 1:-1] + tall[:, 2:])
+
+    def most_around(self, pixels: Pixels) -> int:
+        """How many of the pixels lie in the fullest square of three cells by three."""
+        if len(pixels) > _FEW:
+            return int(self.around(self.count(pixels)).max())
+        counts: dict[tuple[int, int], int] = {}
+        for pixel in pixels.tolist():
+            down, across = pixel // self.width // self.cell, pixel % self.width // self.cell
+            for centre in itertools.product((down - 1, down, down + 1), (across - 1, across, across + 1)):
+                counts[centre] = counts.get(centre, 0) + 1
+        return max(counts.values(), default=0)
 
     def greatest_around(self, cells: Cells) -> Cells:
         """The greatest value among each cell and its eight neighbours; values are 0 and above."""

@@ -299,13 +299,13 @@ class _View:
         if self._seen is not None:
             np.logical_and(flags, self._seen, out=flags)
         self._changed = np.flatnonzero(flags)
-        counts = self._grid.count(self._changed)
-        most = float(self._grid.around(counts).max())
+        most = self._grid.most_around(self._changed)
         self._scattered = most < self._least
         self.calm = most < self._hint
         self._unchanged = most < _NEWS * self._hint
         if self._unchanged:
             return False
+        counts = self._grid.count(self._changed)
         return np.count_nonzero(counts >= self._half) > _WHOLE * self._counting
 
     def attend(self, places: tuple[Place, ...]) -> None:

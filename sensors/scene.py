@@ -153,7 +153,7 @@ class SceneWatch:
     def _note_same(self, luma: NDArray[np.uint8], at_ns: int) -> None:
         """Count how long the very same bytes come; a picture without any contrast proves nothing."""
         elapsed_s = min(max((at_ns - self._last_ns) / _NS, 0.0), _LONGEST_STEP_S)
-        same = self._last is not None and np.array_equal(luma, self._last)
+        same = self._last is not None and _equal(luma, self._last)
         self._same_s = self._same_s + elapsed_s if same else 0.0
         self._last, self._last_ns = luma, at_ns
 
@@ -242,3 +242,8 @@ class SceneWatch:
         if state is State.DARK:
             return self._settings.dark_s
         return self._settings.after_s * (_MOVED_LONGER if state is State.MOVED else 1.0)
+
+
+def _equal(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two planes are the same; a line tells most of those that are not."""
+    return np.array_equal(one[0], other[0]) and np.array_equal(one, other)

@@ -37,6 +37,17 @@ def test_neighbours_are_counted_and_compared():
 
 
 @settings(deadline=None)
+@given(st.integers(0, 9999), st.integers(0, 40), st.sampled_from([120, 160]))
+def test_few_pixels_are_counted_as_many_are(seed, amount, within):
+    """The fullest square of cells is found in both ways, also at the edges and in one corner."""
+    grid = Grid(120, 160)
+    random = np.random.default_rng(seed)
+    rows, columns = random.integers(0, 120, amount), random.integers(160 - within, 160, amount)
+    pixels = np.unique(rows // (seed % 9 + 1) * 160 + columns)
+    assert grid.most_around(pixels) == grid.around(grid.count(pixels)).max()
+
+
+@settings(deadline=None)
 @given(FLAGS, st.integers(1, 5))
 def test_regions_hold_all_that_is_flagged_and_lie_apart(flags, most):
     """Each flagged cell is inside a region, there are no more than wanted, and the largest comes first."""
