@@ -109,7 +109,7 @@ def _next_look(feed: CameraFeed[Prepared], sight: Sight) -> Inferred | None:
         ModelsError: The model could not be run.
         EndOfStream: A recording is over.
     """
-    prepared = feed.get(timeout_s=0.5)
+    prepared = feed.get(timeout_s=2.0)
     if prepared is None:
         if feed.ended:
             raise EndOfStream
@@ -220,7 +220,7 @@ class Vision:
         try:
             more = True
             while more and not stop.is_set():
-                look = looks.next(timeout_s=0.5)
+                look = looks.next(timeout_s=1.0)
                 more = look is None or self._take(sight, look)
                 self._housekeeping(healthy=look is not None and self._is_alive(feed))
         finally:

@@ -20,6 +20,12 @@ _TILES: Final = 8
 _AVERAGED: Final = 4
 _FAINTEST: Final = 4.0
 _NOISES: Final = 3.0
+_SAME_NOISES: Final = 4.0
+_SAME_STEP: Final = 1.0
+_SAME_SHARE: Final = 0.01
+"""A view is as it was while fewer points than this are off by more than noise and a grey level."""
+_ANEW: Final = 8
+"""So often, in looks, it is measured all the same."""
 _STRONGEST: Final = 40.0
 """Grey levels a point: the edge of a lamp shall not outweigh everything else."""
 _TEXTURED: Final = 0.08
@@ -55,6 +61,8 @@ class Structure:
         self._size = (rows, columns)
         self._side = max(2, min(columns // _TILES, rows - 1, columns - 1))
         self._recent: list[Edges] = []
+        self._average: Edges | None = None
+        self._alike = 0
         seen = np.ones((rows, columns), np.float32) if ignore is None else 1 - self._pooled(ignore)
         clear = seen > 0.999
         self._seen = np.flatnonzero(clear)
@@ -85,18 +93,30 @@ class Structure:
         return np.count_nonzero(self.known) / max(1, np.count_nonzero(self._counts))
 
     def look(self, luma: NDArray[np.uint8]) -> None:
-        """Measure a plane; nothing is learnt."""
+        """Measure a plane, if that may come out otherwise than before; nothing is learnt."""
         pooled = self._pooled(luma)
         if self._recent and len(self._seen):
             self._noise = quantile(np.abs(pooled - self._recent[-1]).ravel()[self._seen[::_COARSE]], 0.5)
         self._recent = [*self._recent[1 - _AVERAGED :], pooled]
+        self._alike = self._alike + 1 if self._is_as_measured(pooled) else 0
+        # Once nothing else is in the average any more it was measured; what is usual changes all the while.
+        if self._alike > _AVERAGED and self._alike % _ANEW:
+            return
         average = cast("Edges", sum(self._recent[1:], start=self._recent[0]) / np.float32(len(self._recent)))
+        self._average = average
         seen = average.ravel()[self._seen]
         self.saturated = np.count_nonzero(seen >= _SATURATED) / len(seen) if len(seen) else 0.0
         self.lit = np.count_nonzero(seen >= _LIT) / len(seen) if len(seen) else 1.0
         self._now = self._edges(average) * self._weight
         self.textured = self._having_edges(self._now)
         self.likeness = self._compare()
+
+    def _is_as_measured(self, pooled: Edges) -> bool:
+        """Whether a plane is, but for noise, what was measured last."""
+        if self._average is None:
+            return False
+        off = np.abs(pooled - self._average) > _SAME_NOISES * self._noise + _SAME_STEP
+        return bool(np.count_nonzero(off) <= _SAME_SHARE * off.size)
 
     def learn(self, share: float) -> None:
         """Take the edges of now for usual ones.
