@@ -34,6 +34,10 @@ KEPT_S: Final = 600.0
 _WRITE_EVERY_NS: Final = 1_000_000_000
 _SEGMENT_S: Final = 60.0
 _SEGMENT_BYTES: Final = 160_000
+_CREDIT_S: Final = 6.0
+"""What a quiet time leaves over for a crowded one: as many bytes as belong to so long."""
+_NS_A_BYTE: Final = int((_SEGMENT_S + 2 * _CREDIT_S) * 1e9 / _SEGMENT_BYTES)
+"""At this pace no segment is full before its minute is over."""
 _FOLDER: Final = "looks"
 _SUFFIX: Final = ".jsonl"
 _MOST_DETECTIONS: Final = 30
@@ -76,6 +80,7 @@ class LookLog:
         self._bytes = 0
         self._waiting = b""
         self._written_ns = -_WRITE_EVERY_NS
+        self._full_until_ns = 0
         self._failing = False
 
     def add(
@@ -87,10 +92,16 @@ class LookLog:
     ) -> None:
         """Take in one look, also one that found nothing.
 
-        They are written once a second; `write` writes what was taken in since then.
+        They are written once a second; `write` writes what was taken in since then. Where a fast camera looks
+        at a crowd some are left out, evenly: a log that is full early would not have the rest of the minute.
         """
-        line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":"))
-        self._waiting += line.encode() + b"\n"
+        if 0 < self._full_until_ns - at_ns < _SEGMENT_S * _NS:
+            return
+        line = json.dumps(_line(at_ns, local, detections, looked), separators=(",", ":")).encode() + b"\n"
+        earliest_ns = at_ns - int(_CREDIT_S * _NS)
+        began_ns = self._full_until_ns if earliest_ns < self._full_until_ns <= at_ns else earliest_ns
+        self._full_until_ns = began_ns + len(line) * _NS_A_BYTE
+        self._waiting += line
         if not 0 <= at_ns - self._written_ns < _WRITE_EVERY_NS:
             self.write(at_ns)
 

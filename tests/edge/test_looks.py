@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 
 import pytest
@@ -120,6 +121,26 @@ def test_the_log_stays_small_and_young(tmp_path):
     looks = recent_looks(tmp_path, clock_ns=lambda: now_ns)
     assert looks
     assert all(now_ns - look.at_ns <= KEPT_S * SECOND for look in looks)
+
+
+def test_a_fast_camera_before_a_crowd_fills_no_minute_early(tmp_path):
+    """Looks are left out evenly, so that whatever happened in the last minutes can be tried on."""
+    log, crowd = LookLog(tmp_path), [person(n / 100) for n in range(30)]
+    for step in range(15 * 180):
+        log.add(step * SECOND // 15, NIGHT, crowd)
+    log.write(180 * SECOND)
+    times = [look.at_ns / 1e9 for look in recent_looks(tmp_path, clock_ns=lambda: 180 * SECOND)]
+    assert times[-1] > 178
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 2
+
+
+def test_a_clock_that_begins_again_leaves_no_look_out(tmp_path):
+    """What was kept by the old clock is not counted against the new one."""
+    log = LookLog(tmp_path)
+    for step in range(900):
+        log.add(10_000 * SECOND + step * SECOND // 15, NIGHT, [person(n / 100) for n in range(30)])
+    log.add(SECOND, NIGHT, [])
+    assert [look.at_ns for look in recent_looks(tmp_path, clock_ns=lambda: 2 * SECOND)] == [SECOND]
 
 
 def test_looks_of_before_a_restart_of_the_machine_go(tmp_path):
