@@ -36,6 +36,7 @@ def command(ctx: click.Context, config: Path) -> None:
     own.
     """
     if ctx.invoked_subcommand is not None:
+        ctx.default_map = {ctx.invoked_subcommand: {"config": config}}  # it may stand before the name too
         return
     from edge.config import load  # noqa: PLC0415 - only when it is run
 

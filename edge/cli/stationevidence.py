@@ -94,6 +94,7 @@ def command(
 ) -> None:
     """List the pictures that came, newest first; get one, open an original, keep or delete what has to be."""
     if ctx.invoked_subcommand is not None:
+        ctx.default_map = {ctx.invoked_subcommand: {"config": config}}  # it may stand before the name too
         return
     from edge.words import local_zone  # noqa: PLC0415 - quick --help
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from uuid import UUID
 
 import av
 import numpy as np
@@ -126,6 +127,19 @@ def test_a_missing_configuration_is_one_sentence_and_exit_code_2(command, tmp_pa
     assert done.returncode == 2
     assert "none.toml" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+GET = f"get {UUID(int=7)} --output o"
+
+
+@pytest.mark.parametrize(
+    ("group", "command"), [("run", "vision"), ("run", "alarm"), ("station evidence", GET)]
+)
+def test_a_configuration_that_is_named_before_the_subcommand_is_the_one(group, command, tmp_path):
+    """Not the one in /etc, which may be another node's."""
+    done = tuquan(*group.split(), "--config", tmp_path / "named.toml", *command.split())
+    assert done.returncode == 2
+    assert "named.toml" in done.stdout + done.stderr
 
 
 def test_a_second_alarm_process_is_refused(config, bench):
