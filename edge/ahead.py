@@ -6,48 +6,68 @@ that the model never waits for tracks, rules or a slow disk.
 
 from __future__ import annotations
 
-from collections import deque
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
-
-_STEPS: Final = 2
-"""One runs, and one waits to be taken or to run: more would only make results older."""
 
 
 class Ahead(Generic[T]):
     """Calls a function again and again, and hands out what came of it, in order.
 
+    While somebody waits for a result the next call begins with it. Else it waits until the result is taken:
+    who is slow shall have a result that is one step old, not a heap of older ones. The thread is left behind
+    at the end of the process if the function never comes back.
+
     Args:
-        step: The function; it is not called again while two results wait to be taken.
+        step: The function.
         name: The thread's.
     """
 
     def __init__(self, step: Callable[[], T], name: str) -> None:
         self._step = step
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._coming: deque[Future[T]] = deque(self._thread.submit(step) for _ in range(_STEPS))
+        self._came: queue.SimpleQueue[tuple[T | None, BaseException | None, bool]] = queue.SimpleQueue()
+        self._go: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._awaited = self._over = False
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def next(self, timeout_s: float) -> Future[T] | None:
-        """Wait for what comes next.
+    def next(self, timeout_s: float) -> T:
+        """Wait for what comes next; whatever the function raised is raised here.
 
-        Returns:
-            What is done, with its result or its exception; None where that takes longer, in seconds.
+        Raises:
+            TimeoutError: It takes longer than this, in seconds; nothing is lost.
+            EOFError: It was closed, and everything was handed out.
         """
-        if not (self._coming[0].done() or wait(self._coming, timeout_s, FIRST_COMPLETED).done):
-            return None
-        self._coming.append(self._thread.submit(self._step))
-        return self._coming.popleft()
+        self._awaited = True
+        try:
+            result, error, goes_on = self._came.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError(f"It did not come back within {timeout_s:g} s.") from None
+        finally:
+            self._awaited = False
+        if not goes_on:
+            self._go.put(None)
+        if error is not None:
+            raise error
+        return cast("T", result)
 
-    def close(self, timeout_s: float) -> list[Future[T]]:
-        """Call it no more.
+    def close(self) -> None:
+        """Call it no more; `next` still has what had been begun."""
+        self._over = True
+        self._go.put(None)
 
-        Returns:
-            What had been begun and is done within the timeout, in seconds.
-        """
-        self._thread.shutdown(wait=False, cancel_futures=True)
-        begun = [each for each in self._coming if not each.cancelled()]
-        wait(begun, timeout_s)
-        return [each for each in begun if each.done()]
+    def _run(self) -> None:
+        while not self._over:
+            result, error = None, None
+            try:
+                result = self._step()
+            except BaseException as raised:  # noqa: BLE001 - raised where the result would have been taken
+                error = raised
+            goes_on = self._awaited
+            self._came.put((result, error, goes_on))
+            del result, error  # not kept while the next one is made
+            if not goes_on:
+                self._go.get()
+        self._came.put((None, EOFError("It was closed."), True))

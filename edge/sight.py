@@ -126,10 +126,10 @@ class _Debts:
         with self._lock:
             self._owed = [entry for entry in self._owed if entry[0] > number]
 
-    def reopen(self, number: int) -> None:
-        """Take in that the look at a frame failed: everything is owed again."""
+    def reopen(self) -> None:
+        """Take in that a look failed: everything is owed, also by frames that were prepared meanwhile."""
         with self._lock:
-            self._owed.insert(0, (number, ()))
+            self._owed.append((self._number + 1, ()))
 
     def _where(self) -> tuple[Region, ...] | None:
         regions = tuple(region for _, each in self._owed for region in each)
@@ -213,7 +213,7 @@ class Sight:
         try:
             found = self._detector.infer(prepared.tensor)
         except ModelsError:
-            self._debts.reopen(prepared.number)
+            self._debts.reopen()
             raise
         detections = restore(found, prepared.window, width, height)
         return Inferred(prepared=prepared, region=region, detections=detections)

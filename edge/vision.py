@@ -8,13 +8,13 @@ tried again, never reasons to stop.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +59,8 @@ NICE = 10
 MODEL_RETRY_S = 60.0
 FEED_END_S = 3.0
 """How long the camera may take to let go at the end; see `edge.witness.END_S`."""
+WAIT_S = 0.5
+"""How long the loop waits for a look before it sees to everything else."""
 LOOK_END_S = 2.0
 """How long the look that goes on may take at the end."""
 _SMOOTHING = 0.9
@@ -102,11 +104,10 @@ def _stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
-def _next_look(feed: CameraFeed[Prepared], sight: Sight) -> Inferred | None:
-    """In the model's thread: look at what the camera has; None where nothing came.
+def _next_look(feed: CameraFeed[Prepared], sight: Sight) -> Inferred | ModelsError | None:
+    """In the model's thread: look at what the camera has; None where nothing came, or why it failed.
 
     Raises:
-        ModelsError: The model could not be run.
         EndOfStream: A recording is over.
     """
     prepared = feed.get(timeout_s=2.0)
@@ -114,7 +115,10 @@ def _next_look(feed: CameraFeed[Prepared], sight: Sight) -> Inferred | None:
         if feed.ended:
             raise EndOfStream
         return None
-    return sight.infer(prepared)
+    try:
+        return sight.infer(prepared)
+    except ModelsError as error:
+        return error.with_traceback(None)  # which would keep the picture
 
 
 def _stop(feed: CameraFeed[Prepared]) -> None:
@@ -218,16 +222,17 @@ class Vision:
         feed.start()
         looks = Ahead(lambda: _next_look(feed, sight), "model")
         try:
-            more = True
-            while more and not stop.is_set():
-                look = looks.next(timeout_s=1.0)
-                more = look is None or self._take(sight, look)
-                self._housekeeping(healthy=look is not None and self._is_alive(feed))
+            with contextlib.suppress(EOFError):
+                while not stop.is_set():
+                    came = self._take_next(sight, looks, WAIT_S)
+                    self._housekeeping(healthy=came and self._is_alive(feed))
         finally:
+            looks.close()
             _stop(feed)
-            left = looks.close(LOOK_END_S)
-        for look in left:
-            self._take(sight, look)
+        with contextlib.suppress(EOFError):
+            while self._take_next(sight, looks, LOOK_END_S):
+                pass
+            _log.error("a look at a picture did not end within %g s, and is lost", LOOK_END_S)
 
     def _wait_for_model(self, stop: threading.Event) -> Detector | None:
         """Open the model; while it cannot be used that is a fault, told once and tried again."""
@@ -255,17 +260,20 @@ class Vision:
         self._handed_ns = frame.captured_ns
         return prepared
 
-    def _take(self, sight: Sight, look: Future[Inferred | None]) -> bool:
-        """Make something of a look that is done; whether there may be another."""
+    def _take_next(self, sight: Sight, looks: Ahead[Inferred | ModelsError | None], timeout_s: float) -> bool:
+        """Make something of the next look, whether it found something or not; False where none came in time.
+
+        Raises:
+            EOFError: A recording is over, or the looks were closed.
+        """
         try:
-            inferred = look.result()
-        except EndOfStream:
+            look = looks.next(timeout_s)
+        except TimeoutError:
             return False
-        except ModelsError as error:
-            self._fault("detector", "inference", str(error))
-            return True
-        if inferred is not None:
-            self._follow(sight, inferred)
+        if isinstance(look, ModelsError):
+            self._fault("detector", "inference", str(look))
+        elif look is not None:
+            self._follow(sight, look)
         return True
 
     def _follow(self, sight: Sight, inferred: Inferred) -> None:

@@ -108,7 +108,7 @@ class Background:
         if calm and not plainly:
             if self._unlearnt_s < LEARN_S:
                 return
-            elapsed_s = min(elapsed_s, _CALM_S)
+            elapsed_s = min(self._unlearnt_s, _CALM_S)
         self._unlearnt_s = 0.0
         np.subtract(self._recent[-1], self._level, out=self._off)
         far = np.abs(self._off)

@@ -31,8 +31,6 @@ _STRONGEST: Final = 40.0
 _TEXTURED: Final = 0.08
 """So much of a tile has to be edges for it to say anything."""
 _BETTER_ASIDE: Final = 1.3
-_COARSE: Final = 3
-"""Every so many points are enough to measure noise by."""
 _SATURATED: Final = 250
 _LIT: Final = 28
 
@@ -96,7 +94,7 @@ class Structure:
         """Measure a plane, if that may come out otherwise than before; nothing is learnt."""
         pooled = self._pooled(luma)
         if self._recent and len(self._seen):
-            self._noise = quantile(np.abs(pooled - self._recent[-1]).ravel()[self._seen[::_COARSE]], 0.5)
+            self._noise = quantile(np.abs(pooled - self._recent[-1]).ravel()[self._seen], 0.5)
         self._recent = [*self._recent[1 - _AVERAGED :], pooled]
         self._alike = self._alike + 1 if self._is_as_measured(pooled) else 0
         # Once nothing else is in the average any more it was measured; what is usual changes all the while.

@@ -1,6 +1,8 @@
 """A step ahead, in order, and never more than that."""
 
 import itertools
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -18,13 +20,13 @@ def ahead():
 
     yield make
     for entry in made:
-        entry.close(5.0)
+        entry.close()
 
 
 def test_results_come_in_order(ahead):
     """Every call's result is handed out once."""
     steps = ahead(itertools.count().__next__)
-    assert [steps.next(5.0).result() for _ in range(50)] == list(range(50))
+    assert [steps.next(5.0) for _ in range(50)] == list(range(50))
 
 
 def test_an_error_is_handed_out_in_its_turn_and_ends_nothing(ahead):
@@ -38,43 +40,44 @@ def test_an_error_is_handed_out_in_its_turn_and_ends_nothing(ahead):
         return turn
 
     steps = ahead(step)
-    assert steps.next(5.0).result() == 1
+    assert steps.next(5.0) == 1
     with pytest.raises(ValueError, match="broken"):
-        steps.next(5.0).result()
-    assert steps.next(5.0).result() == 3
+        steps.next(5.0)
+    assert steps.next(5.0) == 3
 
 
-def test_it_waits_while_two_results_wait(ahead):
-    """Who is slow gets results that are a step old, not a heap of old ones."""
-    calls: list[None] = []
-    third = threading.Event()
-
-    def step():
-        calls.append(None)
-        if len(calls) > 2:
-            third.set()
-
-    steps = ahead(step)
-    assert not third.wait(0.2)
+def test_it_waits_while_a_result_waits(ahead):
+    """Who is slow gets results that are a step old at most, not a heap of old ones."""
+    called = [threading.Event() for _ in range(3)]
+    calls = iter(called)
+    steps = ahead(lambda: next(calls).set())
+    assert called[0].wait(5.0)
+    assert not called[1].wait(0.2)
     steps.next(5.0)
-    assert third.wait(5.0)
-    assert len(calls) == 3
+    assert called[1].wait(5.0)
+    assert not called[2].wait(0.2)
 
 
 def test_it_runs_while_a_result_is_worked_on(ahead):
     """The next step is under way before anything is made of the one before."""
-    steps = ahead(itertools.count().__next__)
-    steps.next(5.0)
-    assert steps.next(5.0).result() == 1
+    again, calls = threading.Event(), itertools.count()
+
+    def step():
+        if next(calls):
+            again.set()
+
+    ahead(step).next(5.0)
+    assert again.wait(5.0)
 
 
 def test_what_takes_long_is_waited_for_again(ahead):
     """A time-out loses nothing."""
     go = threading.Event()
     steps = ahead(lambda: go.wait(10.0))
-    assert steps.next(0.05) is None
+    with pytest.raises(TimeoutError):
+        steps.next(0.05)
     go.set()
-    assert steps.next(5.0).result() is True
+    assert steps.next(5.0) is True
 
 
 def test_the_end_hands_out_what_had_been_begun(ahead):
@@ -89,20 +92,18 @@ def test_the_end_hands_out_what_had_been_begun(ahead):
 
     steps = ahead(step)
     assert begun.wait(5.0)
-    threading.Timer(0.1, go.set).start()
-    assert [each.result() for each in steps.close(5.0)] == [0]
+    steps.close()
+    go.set()
+    assert steps.next(5.0) == 0
+    with pytest.raises(EOFError):
+        steps.next(5.0)
     assert next(calls) == 1
 
 
-def test_the_end_does_not_wait_for_what_hangs(ahead):
+def test_the_process_ends_although_it_hangs():
     """A library that does not come back is left behind."""
-    begun, go = threading.Event(), threading.Event()
-
-    def step():
-        begun.set()
-        go.wait(10.0)
-
-    steps = ahead(step)
-    assert begun.wait(5.0)
-    assert steps.close(0.05) == []
-    go.set()
+    code = (
+        "import threading; from edge.ahead import Ahead\n"
+        "steps = Ahead(threading.Event().wait, 'hangs'); steps.close()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=20, check=True).returncode == 0

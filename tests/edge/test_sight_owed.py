@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from edge.config import NodeConfig, NodeSettings
-from edge.sight import Sight
+from edge.sight import Sight, _Debts
 from models.errors import InferenceError
 from sensors.camera import Frame
+from sensors.motion import Motion, Region
 from sync.settings import BrokerSettings
 
 CONFIG = NodeConfig(
@@ -64,3 +65,18 @@ def test_a_look_that_failed_is_still_owed(sight, model):
     with pytest.raises(InferenceError):
         sight.look(sight.prepare(frame(0)))
     assert sight.prepare(frame(2)).tensor is not None
+
+
+def test_what_a_failed_look_owed_is_not_settled_by_the_frame_after_it():
+    """That one was prepared while the model ran, and shows the model only what moved since."""
+    debts, here, there = _Debts(), Region(0.1, 0.1, 0.2, 0.2), Region(0.7, 0.7, 0.9, 0.9)
+    first, _ = debts.add(Motion(awake=True, regions=(here,)))
+    debts.settle(first)
+    second, owed = debts.add(Motion(awake=True, regions=(there,)))
+    assert owed == (there,)
+    debts.reopen()
+    debts.settle(second)
+    third, owed = debts.add(Motion(awake=False))
+    assert owed == ()
+    debts.settle(third)
+    assert debts.add(Motion(awake=False))[1] is None

@@ -23,7 +23,7 @@ from edge.sd_notify import Notifier, Watchdog
 from edge.snapshot import VisionReport
 from edge.takeup import take_up
 from edge.teller import Teller
-from edge.vision import FEED_END_S, LOOK_END_S, Vision
+from edge.vision import FEED_END_S, LOOK_END_S, WAIT_S, Vision
 from edge.witness import END_S
 from models.detection import Box, Detection
 from models.detector import open_detector
@@ -330,7 +330,7 @@ class Hanging(ScriptedDetector):
 
 
 @pytest.mark.video
-def test_a_model_that_hangs_is_not_taken_for_healthy(eyes, video, monkeypatch):
+def test_a_model_that_hangs_is_not_taken_for_healthy(eyes, video, monkeypatch, caplog):
     """The loop says how it is, leaves the rest to systemd, and at the end still keeps its clips."""
     closing, model = Closing(monkeypatch), Hanging()
     monkeypatch.setattr("edge.vision.LOOK_END_S", 0.1)
@@ -343,6 +343,7 @@ def test_a_model_that_hangs_is_not_taken_for_healthy(eyes, video, monkeypatch):
     seen.stop()
     model.go.set()
     assert len(closing.given) == 1
+    assert "did not end within 0.1 s, and is lost" in caplog.text
 
 
 @pytest.mark.video
@@ -374,4 +375,4 @@ def test_the_end_fits_what_systemd_grants():
     """Camera, deletions, clips and the look that goes on are over before the process is killed."""
     unit = (UNITS / "tuquan-vision.service").read_text(encoding="utf-8")
     (granted,) = re.findall(r"^TimeoutStopSec=(\d+)s$", unit, re.MULTILINE)
-    assert int(granted) > FEED_END_S + LOOK_END_S + END_S
+    assert int(granted) > WAIT_S + FEED_END_S + LOOK_END_S + END_S + 1
