@@ -1,18 +1,17 @@
 """A real street, the real model: whoever the detector sees in any frame is covered in the clip."""
 
-import os
-from pathlib import Path
-
 import av
 import numpy as np
 import pytest
 
+from edge.demo.assets import AssetError, cache_directory, pedestrian_video
 from edge.evidence.cover import look_at, spans
 from models.detector import open_detector
-from models.errors import ModelMissing
+from models.errors import FetchError
+from models.fetch import fetch
+from models.manifest import load_manifest
 from models.settings import DetectorSettings
 
-CACHE = Path(os.environ.get("TUQUAN_CACHE", Path(__file__).parents[3] / ".cache"))
 WIDTH, HEIGHT = 768, 576
 FRAME_NS = 100_000_000
 FRAMES = 100
@@ -24,13 +23,12 @@ pytestmark = [pytest.mark.model, pytest.mark.video]
 @pytest.fixture(scope="module")
 def walkers():
     """What the model finds in each of a hundred frames of the pedestrians' video, ten frames a second."""
-    street = CACHE / "video" / "vtest.avi"
-    if not street.exists():
-        pytest.skip(f"NOT TESTED, there is no {street}: it is in Debian's package opencv-doc")
     try:
-        detector = open_detector(DetectorSettings(directory=CACHE / "models", min_score=0.05))
-    except ModelMissing as problem:
+        street = pedestrian_video(cache_directory())
+        models = fetch(load_manifest().spec(), cache_directory() / "models").parent
+    except (AssetError, FetchError) as problem:
         pytest.skip(f"NOT TESTED: {problem}")
+    detector = open_detector(DetectorSettings(directory=models, min_score=0.05))
     with av.open(str(street), "r") as container:
         frames = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
         return [
